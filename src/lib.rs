@@ -1,0 +1,9 @@
+//! foretick: market events in, a decision or an abstention with its reasons out, in the bot's own process.
+//!
+//! Modules stand in the order in which data flows; a stage imports only what stands above it.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking"))]
+
+pub mod error;
+pub mod types;
+
+pub use error::{Error, Result, Status};

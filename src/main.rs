@@ -1,0 +1,2 @@
+//! The `foretick` command.
+fn main() {}
