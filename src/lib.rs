@@ -3,7 +3,11 @@
 //! Modules stand in the order in which data flows; a stage imports only what stands above it.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking"))]
 
+pub mod clock;
+pub mod config;
 pub mod error;
+pub mod ingest;
 pub mod types;
+pub mod window;
 
 pub use error::{Error, Result, Status};

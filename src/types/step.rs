@@ -76,6 +76,4 @@ pub struct Step {
     pub taker_known: bool,
     /// Best bid and ask of role self, `None` without a book.
     pub top: Option<Top>,
-    /// Depth of role self, `None` without a book.
-    pub depth: Option<Depth>,
 }

@@ -1,0 +1,215 @@
+//! Options as TOML text: the same keys for the header, the command and Rust.
+
+pub mod text;
+
+use crate::error::{Result, Status};
+use text::{Problems, Section};
+
+/// Which clock the engine reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClockSource {
+    /// The system's.
+    System,
+    /// None: the host gives every time; used by replay.
+    Host,
+}
+
+/// Bounds of what may be open at the same time (streams: ever).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Streams ever added.
+    pub streams: usize,
+    /// Lanes open.
+    pub lanes: usize,
+    /// Tracks open.
+    pub tracks: usize,
+    /// Slots.
+    pub slots: usize,
+    /// Windows and models together, MiB; 0 none.
+    pub memory_mb: u64,
+}
+
+/// Options of an engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EngineConfig {
+    /// Housekeeping threads: 1, or 0 when the host does the housekeeping.
+    pub threads: u32,
+    /// Which clock.
+    pub clock: ClockSource,
+    /// Bounds.
+    pub limits: Limits,
+    /// How often housekeeping looks, ms.
+    pub housekeeping_ms: u64,
+    /// How long closing waits for callers inside, ms.
+    pub close_timeout_ms: u64,
+    /// Native kernels are allowed.
+    pub native: bool,
+    /// One earlier generation is kept for going back.
+    pub keep_previous: bool,
+    /// Stage latencies are sampled.
+    pub latency: bool,
+}
+
+impl Default for EngineConfig {
+    fn default() -> EngineConfig {
+        let limits = Limits { streams: 65_536, lanes: 256, tracks: 16_384, slots: 64, memory_mb: 0 };
+        EngineConfig {
+            threads: 1,
+            clock: ClockSource::System,
+            limits,
+            housekeeping_ms: 10,
+            close_timeout_ms: 5_000,
+            native: true,
+            keep_previous: true,
+            latency: true,
+        }
+    }
+}
+
+impl EngineConfig {
+    /// Reads the options of an engine; an empty text means defaults.
+    ///
+    /// # Errors
+    /// `CONFIG_SYNTAX`, `CONFIG_KEY`, `CONFIG_VALUE`, with every problem's line.
+    pub fn parse(source: &str) -> Result<EngineConfig> {
+        read(source, "engine options", |root| {
+            let base = EngineConfig::default();
+            EngineConfig {
+                threads: root.within("threads", base.threads, 0, 1),
+                clock: [ClockSource::System, ClockSource::Host][root.choice("clock", 0, &["system", "host"])],
+                limits: limits(root, base.limits),
+                native: backends(root),
+                ..sections(root, base)
+            }
+        })
+    }
+}
+
+fn limits(root: &mut Section<'_>, base: Limits) -> Limits {
+    let Some(mut section) = root.table("limits") else { return base };
+    let limits = Limits {
+        streams: section.within("streams", base.streams, 1, u32::MAX as usize - 1),
+        lanes: section.within("lanes", base.lanes, 1, 65_535),
+        tracks: section.within("tracks", base.tracks, 1, 1 << 24),
+        slots: section.within("slots", base.slots, 1, 65_535),
+        memory_mb: section.or("memory_mb", base.memory_mb),
+    };
+    section.finish();
+    limits
+}
+
+/// Names of backends that are allowed; those that this build lacks are skipped.
+fn backends(root: &mut Section<'_>) -> bool {
+    let Some(mut section) = root.table("models") else { return true };
+    let names: Vec<String> = section.or("backends", vec!["native".into(), "ort".into(), "rten".into()]);
+    if let Some(unknown) = names.iter().find(|name| !["native", "ort", "rten"].contains(&name.as_str())) {
+        section.wrong("backends", &format!("\"{unknown}\" is none of native, ort, rten"));
+    }
+    section.finish();
+    names.iter().any(|name| name == "native")
+}
+
+fn sections(root: &mut Section<'_>, base: EngineConfig) -> EngineConfig {
+    let mut config = base;
+    if let Some(mut section) = root.table("housekeeping") {
+        config.housekeeping_ms = section.within("interval_ms", base.housekeeping_ms, 1, 60_000);
+        config.close_timeout_ms = section.within("close_timeout_ms", base.close_timeout_ms, 0, 3_600_000);
+        section.finish();
+    }
+    if let Some(mut section) = root.table("publish") {
+        config.keep_previous = section.or("keep_previous", base.keep_previous);
+        section.finish();
+    }
+    if let Some(mut section) = root.table("monitor") {
+        config.latency = section.or("latency", base.latency);
+        section.finish();
+    }
+    config
+}
+
+/// Units and steps of a stream; stored and described, never used to convert.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct StreamOptions {
+    /// Unit of prices.
+    pub price_unit: String,
+    /// Unit of sizes.
+    pub size_unit: String,
+    /// Smallest price step, 0 not stated.
+    pub tick: f64,
+    /// Smallest size step, 0 not stated.
+    pub lot: f64,
+}
+
+impl StreamOptions {
+    /// Reads the options of a stream; an empty text means defaults.
+    ///
+    /// # Errors
+    /// `CONFIG_SYNTAX`, `CONFIG_KEY`, `CONFIG_VALUE`, with every problem's line.
+    pub fn parse(source: &str) -> Result<StreamOptions> {
+        read(source, "stream options", |root| StreamOptions {
+            price_unit: root.or("price_unit", String::new()),
+            size_unit: root.or("size_unit", String::new()),
+            tick: root.within("tick", 0.0, 0.0, f64::MAX),
+            lot: root.within("lot", 0.0, 0.0, f64::MAX),
+        })
+    }
+}
+
+/// Options of a lane. None exist yet; unknown keys are refused all the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LaneOptions;
+
+impl LaneOptions {
+    /// Reads the options of a lane; an empty text means defaults.
+    ///
+    /// # Errors
+    /// `CONFIG_SYNTAX`, `CONFIG_KEY`.
+    pub fn parse(source: &str) -> Result<LaneOptions> {
+        read(source, "lane options", |_| LaneOptions)
+    }
+}
+
+fn read<T>(source: &str, what: &str, build: impl FnOnce(&mut Section<'_>) -> T) -> Result<T> {
+    let table = text::parse(source).map_err(|error| error.within(what))?;
+    let problems = Problems::default();
+    let value = {
+        let mut root = Section::root(source, &table, &problems);
+        let value = build(&mut root);
+        root.finish();
+        value
+    };
+    problems.into_result(what, None)?;
+    Ok(value)
+}
+
+/// The text of options that came as bytes.
+///
+/// # Errors
+/// `NOT_UTF8`.
+pub fn utf8<'a>(bytes: &'a [u8], what: &str) -> Result<&'a str> {
+    std::str::from_utf8(bytes).map_err(|error| crate::Error::new(Status::NotUtf8, format!("{what}: byte {} is not UTF-8", error.valid_up_to())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_text_means_defaults() {
+        assert_eq!(EngineConfig::parse(""), Ok(EngineConfig::default()));
+        assert_eq!(StreamOptions::parse(""), Ok(StreamOptions::default()));
+    }
+
+    #[test]
+    fn values_are_read_and_unknown_keys_refused() {
+        let config = EngineConfig::parse("threads = 0\nclock = \"host\"\n[limits]\ntracks = 10\n[models]\nbackends = [\"native\"]\n").unwrap();
+        assert_eq!((config.threads, config.clock, config.limits.tracks, config.native), (0, ClockSource::Host, 10, true));
+        let error = EngineConfig::parse("thread = 0\n").unwrap_err();
+        assert_eq!(error.status(), Status::ConfigKey);
+        assert!(error.text().contains("line 1: unknown key thread; known: threads"), "{error}");
+        let error = EngineConfig::parse("threads = 7\n[limits]\nlanes = 0\n").unwrap_err();
+        assert_eq!(error.status(), Status::ConfigValue);
+        assert!(error.text().contains("7 is not in 0 to 1") && error.text().contains("limits.lanes"), "{error}");
+        assert_eq!(LaneOptions::parse("worker = true").unwrap_err().status(), Status::ConfigKey);
+    }
+}

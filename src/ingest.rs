@@ -1,0 +1,5 @@
+//! First stage: events are checked before anything reads them.
+
+pub mod book;
+pub mod gate;
+pub mod order;
