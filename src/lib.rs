@@ -6,6 +6,7 @@
 pub mod clock;
 pub mod config;
 pub mod error;
+pub mod features;
 pub mod ingest;
 pub mod types;
 pub mod window;

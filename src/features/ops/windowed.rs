@@ -1,0 +1,94 @@
+//! Mean, sum, deviation and range of a column over the last n steps.
+
+use super::{At, Op};
+use crate::features::history::Column;
+
+/// Mean: the oldest value plus the mean deviation from it, so that equal values give exactly that value.
+#[must_use]
+pub fn mean(values: &[f64]) -> f64 {
+    let base = values.first().copied().unwrap_or(0.0);
+    base + values.iter().fold(0.0, |sum, value| sum + (value - base)) / values.len() as f64
+}
+
+/// Mean and population standard deviation, both from deviations about the oldest value.
+#[must_use]
+pub fn mean_and_deviation(values: &[f64]) -> (f64, f64) {
+    let (n, base) = (values.len() as f64, values.first().copied().unwrap_or(0.0));
+    let shift = values.iter().fold(0.0, |sum, value| sum + (value - base)) / n;
+    let squares = values.iter().fold(0.0, |sum, value| {
+        let deviation = (value - base) - shift;
+        sum + deviation * deviation
+    });
+    (base + shift, (squares / n).sqrt())
+}
+
+/// Sum, oldest to newest.
+#[must_use]
+pub fn sum(values: &[f64]) -> f64 {
+    values.iter().fold(0.0, |sum, value| sum + value)
+}
+
+/// Highest and lowest value.
+#[must_use]
+pub fn high_low(high: &[f64], low: &[f64]) -> (f64, f64) {
+    (high.iter().copied().fold(f64::NEG_INFINITY, f64::max), low.iter().copied().fold(f64::INFINITY, f64::min))
+}
+
+/// What is computed over the window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Statistic {
+    /// Arithmetic mean.
+    Mean,
+    /// Sum.
+    Sum,
+    /// Population standard deviation.
+    Deviation,
+    /// Highest minus lowest.
+    Range,
+}
+
+/// One statistic of one column.
+#[derive(Debug)]
+pub struct Windowed {
+    /// Which.
+    pub statistic: Statistic,
+    /// Of what.
+    pub column: Column,
+    /// Over how many steps.
+    pub period: usize,
+}
+
+impl Op for Windowed {
+    fn update(&mut self, at: &At<'_>) -> Option<f64> {
+        let values = at.history.last(self.column, self.period);
+        Some(match self.statistic {
+            Statistic::Mean => mean(values),
+            Statistic::Sum => sum(values),
+            Statistic::Deviation => mean_and_deviation(values).1,
+            Statistic::Range => {
+                let (high, low) = high_low(values, values);
+                high - low
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_values_give_exactly_their_value_and_no_deviation() {
+        for value in [0.1, 1e-300, 30_001.9, 1e300] {
+            assert_eq!(mean(&[value; 20]), value);
+            assert_eq!(mean_and_deviation(&[value; 20]), (value, 0.0));
+        }
+    }
+
+    #[test]
+    fn a_small_case_by_hand() {
+        assert_eq!(mean_and_deviation(&[2.0, 4.0, 4.0, 4.0, 5.0, 5.0, 7.0, 9.0]), (5.0, 2.0));
+        assert_eq!(sum(&[1.0, 2.0, 3.5]), 6.5);
+        assert_eq!(high_low(&[1.0, 5.0], &[0.5, 4.0]), (5.0, 0.5));
+    }
+}

@@ -1,0 +1,132 @@
+//! One track's features: steps in, rows out.
+
+use std::sync::Arc;
+
+use crate::features::history::{History, Needs};
+use crate::features::ops::{At, Op};
+use crate::features::scale::Scaler;
+use crate::features::spec::Schema;
+use crate::ingest::book::RoleBook;
+use crate::types::step::Step;
+use crate::window::rolling::Rolling;
+
+/// What is known of the newest row besides its values.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RowFacts {
+    /// Features whose bit is off.
+    pub missing: u16,
+    /// Features outside the trained range.
+    pub out_of_range: u16,
+    /// A value did not fit f32, so its bit is off.
+    pub beyond_f32: bool,
+}
+
+/// The operators, scales and newest row of one track.
+#[derive(Debug)]
+pub struct RowEngine {
+    schema: Arc<Schema>,
+    ops: Box<[Box<dyn Op>]>,
+    firsts: Box<[u64]>,
+    scalers: Box<[Scaler]>,
+    history: History,
+    raw: Box<[f64]>,
+    raw_valid: Box<[u64]>,
+    since: u64,
+    facts: RowFacts,
+}
+
+impl RowEngine {
+    /// Operators in their first state.
+    #[must_use]
+    pub fn new(schema: Arc<Schema>) -> RowEngine {
+        let mut needs = Needs::default();
+        for feature in &schema.features {
+            (feature.op.needs)(&feature.params, &mut needs);
+        }
+        let width = schema.width();
+        RowEngine {
+            ops: schema.features.iter().map(|feature| (feature.op.build)(&feature.params)).collect(),
+            firsts: schema.features.iter().map(|feature| feature.first()).collect(),
+            scalers: schema.features.iter().zip(&schema.stats).map(|(feature, stats)| Scaler::new(&feature.scale, *stats)).collect(),
+            history: History::new(&needs),
+            raw: vec![0.0; width].into(),
+            raw_valid: vec![0; width.div_ceil(64)].into(),
+            since: 0,
+            facts: RowFacts::default(),
+            schema,
+        }
+    }
+
+    /// Computes the row of a closed step and makes it the window's newest.
+    pub fn step(&mut self, step: &Step, books: &[RoleBook], window: &mut Rolling) {
+        self.history.push(step, self.since);
+        let at = At { step, since: self.since, history: &self.history, books, max_book_age_ns: self.schema.sampler.max_book_age_ns };
+        let (values, valid) = window.next_row();
+        valid.fill(0);
+        self.raw_valid.fill(0);
+        self.facts = RowFacts::default();
+        for (index, op) in self.ops.iter_mut().enumerate() {
+            let raw = op.update(&at).filter(|_| self.since >= self.firsts[index]);
+            self.facts.beyond_f32 |= raw.is_some_and(|value| !value.is_finite());
+            let raw = raw.filter(|value| value.is_finite());
+            let bit = 1u64 << (index % 64);
+            self.raw[index] = raw.map_or(0.0, positive_zero);
+            self.raw_valid[index / 64] |= if raw.is_some() { bit } else { 0 };
+            let scaled = raw.and_then(|value| self.scalers[index].apply(value, step.close));
+            let narrow = scaled.map(|value| positive_zero(value) as f32 + 0.0).filter(|value| value.is_finite());
+            self.facts.beyond_f32 |= scaled.is_some() && narrow.is_none();
+            values[index] = narrow.unwrap_or(0.0);
+            match narrow {
+                Some(value) => {
+                    valid[index / 64] |= bit;
+                    let stats = &self.schema.stats[index];
+                    self.facts.out_of_range += u16::from(!(stats.low..=stats.high).contains(&f64::from(value)));
+                }
+                None => self.facts.missing += 1,
+            }
+        }
+        window.commit();
+        self.since += 1;
+    }
+
+    /// The newest row's facts.
+    #[must_use]
+    pub fn facts(&self) -> RowFacts {
+        self.facts
+    }
+
+    /// The newest row before scaling, in f64, with its validity bits; 0 where a bit is off.
+    #[must_use]
+    pub fn raw(&self) -> (&[f64], &[u64]) {
+        (&self.raw, &self.raw_valid)
+    }
+
+    /// Steps since the last restart.
+    #[must_use]
+    pub fn since(&self) -> u64 {
+        self.since
+    }
+
+    /// Forgets everything, as after a long silence.
+    pub fn restart(&mut self) {
+        self.ops.iter_mut().for_each(|op| op.reset());
+        self.scalers.iter_mut().for_each(Scaler::reset);
+        self.history.clear();
+        self.raw.fill(0.0);
+        self.raw_valid.fill(0);
+        (self.since, self.facts) = (0, RowFacts::default());
+    }
+
+    /// Bytes on the heap, operators' own small state at 64 bytes each.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        let scalers: usize = self.scalers.iter().map(|scaler| scaler.memory_bytes() + size_of::<Scaler>()).sum();
+        let per_feature = size_of::<Box<dyn Op>>() + 64 + size_of::<u64>() + size_of::<f64>();
+        self.history.memory_bytes() + scalers + self.ops.len() * per_feature + size_of_val(&*self.raw_valid)
+    }
+}
+
+/// -0 becomes 0.
+fn positive_zero(value: f64) -> f64 {
+    value + 0.0
+}

@@ -1,0 +1,268 @@
+//! Scaling of one feature, applied left to right, in f64.
+
+use std::fmt;
+
+/// One scale of a feature's list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scale {
+    /// (x - mean) / deviation of the stats; 0 where the deviation is 0.
+    ZScore,
+    /// (x - min) / (max - min) of the stats; 0 where they are equal.
+    MinMax,
+    /// x / close.
+    Relative,
+    /// (x - mean) / population deviation of the last n values, this one included; 0 where the deviation is 0.
+    RollingZScore(usize),
+}
+
+/// Most values of a rolling z-score.
+const ROLLING_MOST: usize = 100_000;
+
+impl Scale {
+    /// Reads `zscore`, `minmax`, `relative`, `rolling_zscore(n)`; `none` is no scale.
+    pub fn parse(text: &str) -> Result<Option<Scale>, String> {
+        match text {
+            "none" => Ok(None),
+            "zscore" => Ok(Some(Scale::ZScore)),
+            "minmax" => Ok(Some(Scale::MinMax)),
+            "relative" => Ok(Some(Scale::Relative)),
+            _ => {
+                let inner = text.strip_prefix("rolling_zscore(").and_then(|rest| rest.strip_suffix(')'));
+                let n = inner.and_then(|n| n.parse().ok()).filter(|n| (2..=ROLLING_MOST).contains(n));
+                n.map(|n| Some(Scale::RollingZScore(n)))
+                    .ok_or_else(|| format!("scale \"{text}\" is none of none, zscore, minmax, relative, rolling_zscore(n) with n from 2 to {ROLLING_MOST}"))
+            }
+        }
+    }
+}
+
+impl fmt::Display for Scale {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Scale::ZScore => f.write_str("zscore"),
+            Scale::MinMax => f.write_str("minmax"),
+            Scale::Relative => f.write_str("relative"),
+            Scale::RollingZScore(n) => write!(f, "rolling_zscore({n})"),
+        }
+    }
+}
+
+/// Parameters of a feature from the training span.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Stats {
+    /// Mean before `zscore`.
+    pub mean: f64,
+    /// Deviation before `zscore`.
+    pub std: f64,
+    /// Least value before `minmax`.
+    pub min: f64,
+    /// Greatest value before `minmax`.
+    pub max: f64,
+    /// 0.1 % quantile after scaling; below is out of the trained range.
+    pub low: f64,
+    /// 99.9 % quantile after scaling; above is out of the trained range.
+    pub high: f64,
+}
+
+impl Stats {
+    /// No scaling and no trained range.
+    pub const NONE: Stats = Stats { mean: 0.0, std: 1.0, min: 0.0, max: 1.0, low: f64::NEG_INFINITY, high: f64::INFINITY };
+}
+
+/// The scales of one feature of one track, with their state.
+#[derive(Clone, Debug)]
+pub struct Scaler {
+    scales: Box<[Stage]>,
+    stats: Stats,
+}
+
+#[derive(Clone, Debug)]
+enum Stage {
+    Fixed(Scale),
+    Rolling(LongWindow),
+}
+
+impl Scaler {
+    /// The scales in their order.
+    #[must_use]
+    pub fn new(scales: &[Scale], stats: Stats) -> Scaler {
+        let stage = |scale: &Scale| match *scale {
+            Scale::RollingZScore(n) => Stage::Rolling(LongWindow::new(n)),
+            fixed => Stage::Fixed(fixed),
+        };
+        Scaler { scales: scales.iter().map(stage).collect(), stats }
+    }
+
+    /// Scales a value; `None` while a rolling window is not full. Missing values never come here.
+    pub fn apply(&mut self, value: f64, close: f64) -> Option<f64> {
+        let stats = self.stats;
+        self.scales.iter_mut().try_fold(value, |value, stage| match stage {
+            Stage::Fixed(Scale::ZScore) => Some(if stats.std == 0.0 { 0.0 } else { (value - stats.mean) / stats.std }),
+            Stage::Fixed(Scale::MinMax) => Some(if stats.max == stats.min { 0.0 } else { (value - stats.min) / (stats.max - stats.min) }),
+            Stage::Fixed(_) => Some(value / close),
+            Stage::Rolling(window) => {
+                window.push(value);
+                window.full().then(|| {
+                    let (mean, deviation) = window.mean_and_deviation();
+                    if deviation == 0.0 { 0.0 } else { (value - mean) / deviation }
+                })
+            }
+        })
+    }
+
+    /// Forgets rolling windows.
+    pub fn reset(&mut self) {
+        for stage in &mut self.scales {
+            if let Stage::Rolling(window) = stage {
+                window.clear();
+            }
+        }
+    }
+
+    /// Bytes on the heap.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        let rings = self.scales.iter().map(|stage| if let Stage::Rolling(window) = stage { size_of_val(&*window.ring) } else { 0 });
+        size_of_val(&*self.scales) + rings.sum::<usize>()
+    }
+}
+
+/// A sum with the rounding error that it has lost (Neumaier's form of Kahan's sum).
+#[derive(Clone, Copy, Debug, Default)]
+struct Compensated {
+    sum: f64,
+    lost: f64,
+}
+
+impl Compensated {
+    fn add(&mut self, value: f64) {
+        let total = self.sum + value;
+        self.lost += if self.sum.abs() >= value.abs() { (self.sum - total) + value } else { (value - total) + self.sum };
+        self.sum = total;
+    }
+
+    fn value(self) -> f64 {
+        self.sum + self.lost
+    }
+}
+
+/// Mean and deviation of the last n values in O(1): compensated sums of deviations from an anchor,
+/// computed anew each n values so that no error lives longer.
+#[derive(Clone, Debug)]
+pub struct LongWindow {
+    ring: Box<[f64]>,
+    pushed: u64,
+    anchor: f64,
+    sum: Compensated,
+    squares: Compensated,
+    /// Equal values in a row, so that a constant window has deviation exactly 0.
+    equal: u64,
+}
+
+impl LongWindow {
+    /// An empty window of `n` values.
+    #[must_use]
+    pub fn new(n: usize) -> LongWindow {
+        let (sum, squares) = (Compensated::default(), Compensated::default());
+        LongWindow { ring: vec![0.0; n.max(1)].into(), pushed: 0, anchor: 0.0, sum, squares, equal: 0 }
+    }
+
+    /// Takes a value.
+    pub fn push(&mut self, value: f64) {
+        let n = self.ring.len() as u64;
+        let at = (self.pushed % n) as usize;
+        let last = self.ring[(at + self.ring.len() - 1) % self.ring.len()];
+        self.equal = if self.pushed > 0 && last == value { self.equal + 1 } else { 1 };
+        let leaving = std::mem::replace(&mut self.ring[at], value);
+        self.pushed += 1;
+        if self.pushed % n == 0 {
+            return self.anchor_anew();
+        }
+        if self.pushed > n {
+            self.add(leaving, -1.0);
+        } else if self.pushed == 1 {
+            self.anchor = value;
+        }
+        self.add(value, 1.0);
+    }
+
+    fn add(&mut self, value: f64, sign: f64) {
+        let deviation = value - self.anchor;
+        self.sum.add(sign * deviation);
+        self.squares.add(sign * deviation * deviation);
+    }
+
+    /// The ring is full and starts at its first place: sums from oldest to newest about the oldest.
+    fn anchor_anew(&mut self) {
+        (self.anchor, self.sum, self.squares) = (self.ring[0], Compensated::default(), Compensated::default());
+        for at in 0..self.ring.len() {
+            self.add(self.ring[at], 1.0);
+        }
+    }
+
+    /// n values were seen.
+    #[must_use]
+    pub fn full(&self) -> bool {
+        self.pushed >= self.ring.len() as u64
+    }
+
+    /// Mean and population deviation of a full window.
+    #[must_use]
+    pub fn mean_and_deviation(&self) -> (f64, f64) {
+        let n = self.ring.len() as f64;
+        if self.equal >= self.ring.len() as u64 {
+            return (self.ring[0], 0.0);
+        }
+        let shift = self.sum.value() / n;
+        (self.anchor + shift, (self.squares.value() / n - shift * shift).max(0.0).sqrt())
+    }
+
+    /// Forgets all values.
+    pub fn clear(&mut self) {
+        *self = LongWindow::new(self.ring.len());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::features::ops::windowed::mean_and_deviation;
+    use proptest::prelude::*;
+
+    #[test]
+    fn scales_are_read_and_written() {
+        for text in ["zscore", "minmax", "relative", "rolling_zscore(240)"] {
+            assert_eq!(Scale::parse(text).unwrap().unwrap().to_string(), text);
+        }
+        assert_eq!(Scale::parse("none"), Ok(None));
+        assert!(Scale::parse("rolling_zscore(1)").is_err() && Scale::parse("log").is_err());
+    }
+
+    #[test]
+    fn scales_apply_left_to_right_and_zero_deviation_gives_zero() {
+        let stats = Stats { mean: 1.0, std: 2.0, min: 10.0, max: 20.0, ..Stats::NONE };
+        assert_eq!(Scaler::new(&[Scale::Relative, Scale::ZScore], stats).apply(10.0, 2.0), Some(2.0));
+        assert_eq!(Scaler::new(&[Scale::MinMax], stats).apply(15.0, 2.0), Some(0.5));
+        assert_eq!(Scaler::new(&[Scale::ZScore], Stats { std: 0.0, ..stats }).apply(15.0, 2.0), Some(0.0));
+        assert_eq!(Scaler::new(&[Scale::MinMax], Stats { max: 10.0, ..stats }).apply(15.0, 2.0), Some(0.0));
+        let mut rolling = Scaler::new(&[Scale::RollingZScore(3)], stats);
+        assert_eq!([1.0, 1.0, 1.0, 4.0].map(|value| rolling.apply(value, 1.0)), [None, None, Some(0.0), Some((4.0 - 2.0) / 2f64.sqrt())]);
+    }
+
+    proptest! {
+        #[test]
+        fn a_long_window_equals_a_batch(n in 2usize..90, base in -1e6f64..1e6, steps in proptest::collection::vec(-1.0f64..1.0, 1..400)) {
+            let mut window = LongWindow::new(n);
+            let values: Vec<f64> = steps.iter().map(|step| base + step).collect();
+            for (i, value) in values.iter().enumerate() {
+                window.push(*value);
+                if i + 1 >= n {
+                    let (mean, deviation) = mean_and_deviation(&values[i + 1 - n..=i]);
+                    let (ours, our_deviation) = window.mean_and_deviation();
+                    prop_assert!((ours - mean).abs() <= 1e-12 * mean.abs().max(1.0), "{ours} {mean}");
+                    prop_assert!((our_deviation - deviation).abs() <= 1e-9, "{our_deviation} {deviation}");
+                }
+            }
+        }
+    }
+}

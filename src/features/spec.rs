@@ -1,0 +1,494 @@
+//! A schema: sampler, window and features as data, with its hash.
+
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+
+use crate::config::text::{Problems, Section, parse};
+use crate::error::{Result, Status};
+use crate::features::catalog::{self, OpInfo, Params};
+use crate::features::history::Column;
+use crate::features::scale::{Scale, Stats};
+use crate::types::NAME_MAX;
+use crate::types::event::Kind;
+use crate::window::sampler::{Price, SamplerSpec, Sampling};
+
+/// What a model is given where a feature is missing.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Missing {
+    /// Nothing: the prediction abstains.
+    Abstain,
+    /// NaN, for models whose graph handles it.
+    Nan,
+    /// This number, in the scaled unit.
+    Value(f64),
+}
+
+/// One feature of a schema.
+#[derive(Clone, Debug)]
+pub struct FeatureSpec {
+    /// `op_params`, such as `sma_20`.
+    pub name: String,
+    /// The operator.
+    pub op: &'static OpInfo,
+    /// Its parameters.
+    pub params: Params,
+    /// Scales, left to right.
+    pub scale: Vec<Scale>,
+    /// What a model is given where it is missing.
+    pub missing: Missing,
+}
+
+impl FeatureSpec {
+    /// The step at which its unscaled value can first be there.
+    #[must_use]
+    pub fn first(&self) -> u64 {
+        (self.op.first)(&self.params)
+    }
+
+    /// The step at which its bit can first be on: rolling scales add their window.
+    #[must_use]
+    pub fn first_scaled(&self) -> u64 {
+        let rolling = |scale: &Scale| if let Scale::RollingZScore(n) = scale { *n as u64 - 1 } else { 0 };
+        self.first() + self.scale.iter().map(rolling).sum::<u64>()
+    }
+
+    /// The step from which a row with it is ready.
+    #[must_use]
+    pub fn ready(&self) -> u64 {
+        self.first_scaled().max(self.op.converge)
+    }
+}
+
+/// What a track computes: sampler, window and features; the hash names it.
+#[derive(Clone, Debug)]
+pub struct Schema {
+    /// Name, for people.
+    pub name: String,
+    /// How steps close.
+    pub sampler: SamplerSpec,
+    /// W, rows of the window.
+    pub window: usize,
+    /// Roles by number; 0 is self.
+    pub roles: Vec<String>,
+    /// Features in the order of the row.
+    pub features: Vec<FeatureSpec>,
+    /// Scaling parameters and trained range, one a feature.
+    pub stats: Vec<Stats>,
+}
+
+/// Most rows of a window, and most features of a schema.
+const WINDOW_MOST: usize = 65_536;
+const FEATURES_MOST: usize = 65_535;
+
+/// The baseline as a schema's text; the 25 features in their fixed order, unscaled.
+const BASELINE: &str = r#"
+features = [
+  { op = "price_change" }, { op = "sma", period = [5, 20] }, { op = ["std", "range"], period = 20 },
+  { op = "volume" }, { op = "volume_sma", period = 5 }, { op = "volume_sum", period = 60 },
+  { op = "volume_ratio", period = 5 }, { op = "volume_std", period = 20 },
+  { op = ["spread_ratio", "book_imbalance", "depth_ratio", "bid_volume", "ask_volume"] },
+  { op = "order_flow_ratio", period = 20 }, { op = "rsi", period = 14 }, { op = "macd", fast = 12, slow = 26 },
+  { op = "bollinger_position" }, { op = ["stochastic_k", "williams_r"], period = 14 }, { op = "cci", period = 20 },
+  { op = "atr", period = 14 }, { op = ["momentum", "roc"], period = 10 },
+]
+"#;
+
+impl Schema {
+    /// The 25 baseline features, unscaled, W = 60.
+    ///
+    /// # Errors
+    /// None for the text that is built in; the signature is that of any schema.
+    pub fn baseline25(sampler: SamplerSpec) -> Result<Schema> {
+        let table = parse(BASELINE)?;
+        let problems = Problems::default();
+        let roles = vec!["self".to_owned()];
+        let mut root = Section::root(BASELINE, &table, &problems);
+        let features = read_features(&mut root, &roles, Missing::Abstain);
+        problems.into_result("schema baseline25", None)?;
+        let stats = vec![Stats::NONE; features.len()];
+        Ok(Schema { name: "baseline25".into(), sampler, window: 60, roles, features, stats })
+    }
+
+    /// Reads a schema file: `roles`, `[sampler]`, `[window]`, `[schema]` as in a manifest; stats are
+    /// left out where no scale needs them.
+    ///
+    /// # Errors
+    /// `MANIFEST` with every problem.
+    pub fn from_text(source: &str) -> Result<Schema> {
+        let table = parse(source).map_err(|error| error.within("schema"))?;
+        let problems = Problems::default();
+        let schema = {
+            let mut root = Section::root(source, &table, &problems);
+            let roles = root.or("roles", vec!["self".to_owned()]);
+            let schema = read_schema(&mut root, roles).map(|(schema, section)| {
+                section.finish();
+                schema
+            });
+            root.finish();
+            schema
+        };
+        if let Some(schema) = &schema {
+            let needs = |scale: &Scale| matches!(scale, Scale::ZScore | Scale::MinMax);
+            for feature in schema.features.iter().filter(|feature| feature.scale.iter().any(needs)) {
+                problems.add(Status::Manifest, format!("{}: zscore and minmax need a bundle's stats; use relative or rolling_zscore here", feature.name));
+            }
+        }
+        problems.into_result("schema", Some(Status::Manifest))?;
+        schema.ok_or_else(|| crate::Error::new(Status::Internal, "a schema without problems was not read"))
+    }
+
+    /// Number of features.
+    #[must_use]
+    pub fn width(&self) -> usize {
+        self.features.len()
+    }
+
+    /// The step from which a row is ready.
+    #[must_use]
+    pub fn ready(&self) -> u64 {
+        self.features.iter().map(FeatureSpec::ready).max().unwrap_or(0)
+    }
+
+    /// The canonical form that is hashed: sampler, window, expanded features, scaling parameters.
+    #[must_use]
+    pub fn canonical(&self) -> Value {
+        let features: Vec<Value> = self.features.iter().zip(&self.stats).map(|(feature, stats)| self.canonical_feature(feature, stats)).collect();
+        json!({ "sampler": canonical_sampler(&self.sampler), "window": { "rows": self.window }, "features": features })
+    }
+
+    fn canonical_feature(&self, feature: &FeatureSpec, stats: &Stats) -> Value {
+        let mut params = Map::new();
+        for (param, value) in feature.op.params.iter().zip(feature.params.values) {
+            params.insert(param.name.into(), json!(value));
+        }
+        let missing = match feature.missing {
+            Missing::Abstain => json!("abstain"),
+            Missing::Nan => json!("nan"),
+            Missing::Value(value) => json!(value),
+        };
+        let field = feature.op.field.and_then(|_| Column::FIELDS.iter().find(|(_, column)| *column == feature.params.column)).map(|(name, _)| *name);
+        let scale: Vec<String> = feature.scale.iter().map(Scale::to_string).collect();
+        json!({
+            "name": feature.name, "op": feature.op.name, "params": params, "role": self.roles.get(feature.params.role), "field": field,
+            "scale": scale, "missing": missing, "mean": stats.mean, "std": stats.std, "min": stats.min, "max": stats.max,
+        })
+    }
+
+    /// SHA-256 of the canonical form.
+    #[must_use]
+    pub fn hash(&self) -> [u8; 32] {
+        Sha256::digest(self.canonical().to_string().as_bytes()).into()
+    }
+
+    /// What differs between this schema and another, a line each, for people.
+    #[must_use]
+    pub fn diff(&self, other: &Schema) -> Vec<String> {
+        let (ours, theirs) = (self.canonical(), other.canonical());
+        let mut lines = Vec::new();
+        for part in ["sampler", "window"] {
+            if ours[part] != theirs[part] {
+                lines.push(format!("{part}: {} here, {} there", ours[part], theirs[part]));
+            }
+        }
+        for index in 0..self.width().max(other.width()) {
+            let (a, b) = (&ours["features"][index], &theirs["features"][index]);
+            if a != b {
+                lines.push(format!("feature {index}: {a} here, {b} there"));
+            }
+        }
+        lines
+    }
+}
+
+fn canonical_sampler(spec: &SamplerSpec) -> Value {
+    let (kind, on) = match spec.sampling {
+        Sampling::Bar => ("bar", None),
+        Sampling::Time => ("time", None),
+        Sampling::Event(kinds) => ("event", Some(Kind::ALL.iter().filter(|kind| kinds & 1 << **kind as u16 != 0).map(|kind| kind.name()).collect::<Vec<_>>())),
+    };
+    let price = ["trade", "mid", "micro"][spec.price as usize];
+    let (interval_ms, age_ms) = (spec.interval_ns / 1_000_000, spec.max_book_age_ns.map(|ns| ns / 1_000_000));
+    json!({ "kind": kind, "interval_ms": interval_ms, "on": on, "price": price, "reset_after": spec.reset_after, "max_book_age_ms": age_ms })
+}
+
+/// Reads `[sampler]`, `[window]` and `[schema]` without hash and stats, which only a bundle has; the
+/// section of `[schema]` is given back for them.
+pub fn read_schema<'t>(root: &mut Section<'t>, roles: Vec<String>) -> Option<(Schema, Section<'t>)> {
+    let sampler = root.need_table("sampler").map(read_sampler);
+    let window = root.need_table("window").map(|mut section| {
+        let rows = if section.need::<usize>("rows").is_some() { section.within("rows", 1, 1, WINDOW_MOST) } else { 1 };
+        section.finish();
+        rows
+    });
+    let mut section = root.need_table("schema")?;
+    let name = section.or("name", String::new());
+    let missing = read_missing(&mut section).unwrap_or(Missing::Abstain);
+    let features = read_features(&mut section, &roles, missing);
+    let stats = vec![Stats::NONE; features.len()];
+    Some((Schema { name, sampler: sampler?, window: window?, roles, features, stats }, section))
+}
+
+fn read_sampler(mut section: Section<'_>) -> SamplerSpec {
+    let kind = section.choice("kind", 3, &["bar", "time", "event"]);
+    let price = [Price::Trade, Price::Mid, Price::Micro][section.choice("price", 0, &["trade", "mid", "micro"])];
+    let interval_ms: Option<u64> = section.get("interval_ms");
+    let on: Option<Vec<String>> = section.get("on");
+    let kinds = on.iter().flatten().fold(0u16, |kinds, name| match Kind::ALL.iter().find(|kind| kind.name() == name && **kind != Kind::Mark) {
+        Some(kind) => kinds | 1 << *kind as u16,
+        None => {
+            section.wrong("on", &format!("\"{name}\" is no kind of event"));
+            kinds
+        }
+    });
+    let sampling = match kind {
+        0 => Sampling::Bar,
+        1 => Sampling::Time,
+        2 => Sampling::Event(kinds),
+        _ => {
+            section.wrong("kind", "must be bar, time or event");
+            Sampling::Time
+        }
+    };
+    let by_event = matches!(sampling, Sampling::Event(_));
+    if by_event && kinds == 0 {
+        section.wrong("on", "a sampler by event names the kinds that close a step, such as [\"trade\"]");
+    }
+    if !by_event && !interval_ms.is_some_and(|ms| (1..=31_622_400_000).contains(&ms)) {
+        section.wrong("interval_ms", "a sampler by bar or time needs interval_ms, from 1 to a year");
+    }
+    if sampling == Sampling::Bar && price != Price::Trade {
+        section.wrong("price", "bars carry their own prices: only \"trade\" with kind \"bar\"");
+    }
+    let spec = SamplerSpec {
+        sampling,
+        interval_ns: if by_event { 0 } else { interval_ms.unwrap_or(1).min(31_622_400_000) as i64 * 1_000_000 },
+        price,
+        reset_after: section.get::<u64>("reset_after").filter(|after| *after > 0),
+        max_book_age_ns: section.get::<u64>("max_book_age_ms").map(|ms| ms.min(i64::MAX as u64 / 2_000_000) as i64 * 1_000_000),
+    };
+    section.finish();
+    spec
+}
+
+fn read_missing(section: &mut Section<'_>) -> Option<Missing> {
+    let value = section.raw("missing")?;
+    if let Some(text) = value.as_str() {
+        match text {
+            "abstain" => return Some(Missing::Abstain),
+            "nan" => return Some(Missing::Nan),
+            _ => {}
+        }
+    } else if let Some(number) = section.get::<f64>("missing") {
+        return Some(Missing::Value(number));
+    }
+    section.wrong("missing", "must be \"abstain\", \"nan\" or a finite number");
+    None
+}
+
+/// Reads the list of features; lists of `op` and of parameters expand op-major, in written order.
+fn read_features(section: &mut Section<'_>, roles: &[String], missing: Missing) -> Vec<FeatureSpec> {
+    let mut features: Vec<FeatureSpec> = Vec::new();
+    for mut entry in section.need_tables("features") {
+        for feature in read_entry(&mut entry, roles, missing) {
+            if features.iter().any(|known| known.name == feature.name) {
+                entry.wrong("op", &format!("feature {} is there twice", feature.name));
+            }
+            features.push(feature);
+        }
+        entry.finish();
+    }
+    if features.is_empty() || features.len() > FEATURES_MOST {
+        section.wrong("features", &format!("a schema has 1 to {FEATURES_MOST} features"));
+    }
+    features
+}
+
+fn one_or_many<T: crate::config::text::FromToml>(entry: &mut Section<'_>, key: &str) -> Option<Vec<T>> {
+    if entry.raw(key)?.is_array() { entry.get(key) } else { entry.get(key).map(|one| vec![one]) }
+}
+
+fn read_entry(entry: &mut Section<'_>, roles: &[String], missing: Missing) -> Vec<FeatureSpec> {
+    let names: Vec<String> = one_or_many(entry, "op").unwrap_or_default();
+    if names.is_empty() {
+        entry.wrong("op", "an entry names its operator; `foretick features` lists them");
+    }
+    let role = read_role(entry, roles);
+    let column = read_column(entry);
+    let scale = read_scale(entry);
+    let missing = read_missing(entry).unwrap_or(missing);
+    let mut features = Vec::new();
+    for name in names {
+        let Some(op) = catalog::find(&name) else {
+            entry.wrong("op", &format!("\"{name}\" is no operator; `foretick features` lists them"));
+            continue;
+        };
+        if role != 0 && op.input != catalog::Input::RoleBook {
+            entry.wrong("role", &format!("{name} reads role self only"));
+        }
+        if column.is_some() && op.field.is_none() {
+            entry.wrong("field", &format!("{name} has no field"));
+        }
+        let column = column.or(op.field).unwrap_or(Column::Close);
+        for values in expand_params(entry, op) {
+            let params = Params { values, column, role };
+            features.push(FeatureSpec { name: feature_name(entry, op, &params, roles), op, params, scale: scale.clone(), missing });
+        }
+    }
+    features
+}
+
+fn read_role(entry: &mut Section<'_>, roles: &[String]) -> usize {
+    let name = entry.or("role", "self".to_owned());
+    roles.iter().position(|role| *role == name).unwrap_or_else(|| {
+        entry.wrong("role", &format!("\"{name}\" is none of the roles {}", roles.join(", ")));
+        0
+    })
+}
+
+fn read_column(entry: &mut Section<'_>) -> Option<Column> {
+    let name: String = entry.get("field")?;
+    let found = Column::FIELDS.iter().find(|(field, _)| *field == name).map(|(_, column)| *column);
+    if found.is_none() {
+        entry.wrong("field", &format!("\"{name}\" is none of open, high, low, close, volume"));
+    }
+    found
+}
+
+fn read_scale(entry: &mut Section<'_>) -> Vec<Scale> {
+    let names: Vec<String> = one_or_many(entry, "scale").unwrap_or_default();
+    let mut scales = Vec::new();
+    for name in names {
+        match Scale::parse(&name) {
+            Ok(scale) => scales.extend(scale),
+            Err(what) => entry.wrong("scale", &what),
+        }
+    }
+    scales
+}
+
+/// The product of the values of all parameters, the first parameter slowest.
+fn expand_params(entry: &mut Section<'_>, op: &OpInfo) -> Vec<[f64; 2]> {
+    let mut rows = vec![[0.0; 2]];
+    for (index, param) in op.params.iter().enumerate() {
+        let values = one_or_many::<f64>(entry, param.name).or(param.default.map(|value| vec![value])).unwrap_or_else(|| {
+            entry.wrong(param.name, &format!("{} needs {}", op.name, param.name));
+            Vec::new()
+        });
+        for value in &values {
+            let (least, most) = param.range;
+            if !(least..=most).contains(value) || (param.whole && value.fract() != 0.0) {
+                entry.wrong(
+                    param.name,
+                    &format!(
+                        "{value}: {} of {} must be {} from {least} to {most}",
+                        param.name,
+                        op.name,
+                        if param.whole { "a whole number" } else { "a number" }
+                    ),
+                );
+            }
+        }
+        rows = rows.iter().flat_map(|row| values.iter().map(|value| if index == 0 { [*value, row[1]] } else { [row[0], *value] })).collect();
+    }
+    if op.name == "macd" && rows.iter().any(|[fast, slow]| fast >= slow) {
+        entry.wrong("fast", "macd needs fast below slow");
+    }
+    rows
+}
+
+/// `op_params`: parameters at their default are left out, a field other than the default is added.
+fn feature_name(entry: &Section<'_>, op: &OpInfo, params: &Params, roles: &[String]) -> String {
+    let mut name = op.name.to_owned();
+    for (param, value) in op.params.iter().zip(params.values) {
+        if param.default != Some(value) {
+            name.push_str(&format!("_{value}"));
+        }
+    }
+    if op.field.is_some_and(|default| default != params.column)
+        && let Some((field, _)) = Column::FIELDS.iter().find(|(_, column)| *column == params.column)
+    {
+        name.push_str(&format!("_{field}"));
+    }
+    if params.role > 1 {
+        name.push_str(&format!("_{}", roles[params.role]));
+    }
+    if name.len() > NAME_MAX {
+        entry.wrong("op", &format!("{name} has {} bytes; a feature's name has at most {NAME_MAX}", name.len()));
+    }
+    name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    pub(crate) const BARS: SamplerSpec =
+        SamplerSpec { sampling: Sampling::Bar, interval_ns: 60_000_000_000, price: Price::Trade, reset_after: None, max_book_age_ns: None };
+
+    #[test]
+    fn the_baseline_has_its_names_and_firsts() {
+        let schema = Schema::baseline25(BARS).unwrap();
+        let names: Vec<&str> = schema.features.iter().map(|feature| feature.name.as_str()).collect();
+        let expected = "price_change sma_5 sma_20 std_20 range_20 volume volume_sma_5 volume_sum_60 volume_ratio_5 volume_std_20 spread_ratio \
+             book_imbalance depth_ratio bid_volume ask_volume order_flow_ratio_20 rsi_14 macd_12_26 bollinger_position stochastic_k_14 williams_r_14 \
+             cci_20 atr_14 momentum_10 roc_10";
+        assert_eq!(names, expected.split_whitespace().collect::<Vec<_>>());
+        let firsts: Vec<u64> = schema.features.iter().map(FeatureSpec::first).collect();
+        assert_eq!(firsts, [1, 4, 19, 19, 19, 0, 4, 59, 4, 19, 0, 0, 0, 0, 0, 19, 14, 25, 19, 13, 13, 19, 14, 10, 10]);
+        assert_eq!(schema.ready(), 600);
+    }
+
+    const SCHEMA: &str = "roles = [\"self\", \"leader\"]\n[sampler]\nkind = \"time\"\ninterval_ms = 100\nprice = \"mid\"\n[window]\nrows = 8\n[schema]\nfeatures = [\n\
+        { op = \"sma\", period = [5, 20], field = \"volume\", scale = [\"relative\", \"rolling_zscore(240)\"] },\n\
+        { op = [\"momentum\", \"roc\"], period = [3, 4], missing = 0.5 },\n{ op = \"role_return\", role = \"leader\", period = 1 },\n\
+        { op = \"bollinger_position\", width = 2.5 },\n]\n";
+
+    #[test]
+    fn lists_expand_op_major() {
+        let schema = Schema::from_text(SCHEMA).unwrap();
+        let names: Vec<&str> = schema.features.iter().map(|feature| feature.name.as_str()).collect();
+        assert_eq!(names, ["sma_5_volume", "sma_20_volume", "momentum_3", "momentum_4", "roc_3", "roc_4", "role_return_1", "bollinger_position_2.5"]);
+        assert_eq!(schema.features[1].first_scaled(), 19 + 239);
+        assert_eq!(schema.features[2].missing, Missing::Value(0.5));
+        assert_eq!(schema.features[6].params.role, 1);
+    }
+
+    #[test]
+    fn the_hash_follows_what_matters() {
+        let schema = Schema::from_text(SCHEMA).unwrap();
+        assert_eq!(schema.hash(), Schema::from_text(SCHEMA).unwrap().hash());
+        for (from, to) in [("100", "200"), ("mid", "micro"), ("rows = 8", "rows = 9"), ("[3, 4]", "[4, 3]"), ("0.5", "0.25"), ("240", "241")] {
+            let other = Schema::from_text(&SCHEMA.replace(from, to)).unwrap();
+            assert_ne!(schema.hash(), other.hash(), "{from} -> {to}");
+            assert!(!schema.diff(&other).is_empty());
+        }
+        let mut other = schema.clone();
+        other.stats[0].mean = 1.0;
+        assert_ne!(schema.hash(), other.hash());
+        other = schema.clone();
+        (other.stats[0].low, other.name) = (0.0, "other".into());
+        assert_eq!(schema.hash(), other.hash(), "the trained range and the name are not hashed");
+    }
+
+    #[test]
+    fn every_problem_is_reported() {
+        let source = "[sampler]\nkind = \"bars\"\n[window]\nrows = 0\n[schema]\nfeatures = [ { op = \"smaa\" }, { op = \"sma\" }, { op = \"macd\", fast = 26, slow = 12 }, \
+            { op = \"rsi\", period = 14, field = \"close\", scale = \"log\", missing = \"drop\", x = 1 }, { op = \"volume\", scale = \"zscore\" } ]\n";
+        let error = Schema::from_text(source).unwrap_err();
+        assert_eq!(error.status(), Status::Manifest);
+        for part in [
+            "\"bars\" is none of",
+            "0 is not in 1 to",
+            "\"smaa\" is no operator",
+            "sma needs period",
+            "fast below slow",
+            "rsi has no field",
+            "scale \"log\"",
+            "unknown key schema.features[3].x",
+            "must be \"abstain\"",
+            "volume: zscore",
+        ] {
+            assert!(error.text().contains(part), "{part} is not in {error}");
+        }
+    }
+}
