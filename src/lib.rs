@@ -3,12 +3,14 @@
 //! Modules stand in the order in which data flows; a stage imports only what stands above it.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking"))]
 
-pub mod clock;
-pub mod config;
 pub mod error;
-pub mod features;
-pub mod ingest;
+pub mod config;
+pub mod clock;
 pub mod types;
+#[cfg(feature = "source")]
+pub mod source;
+pub mod ingest;
 pub mod window;
+pub mod features;
 
 pub use error::{Error, Result, Status};

@@ -1,0 +1,3 @@
+//! Where events come from when no host pushes them.
+
+pub mod simulator;
