@@ -6,4 +6,7 @@
 pub mod error;
 pub mod types;
 
+#[cfg(feature = "source")]
+pub mod source;
+
 pub use error::{Error, Result, Status};
