@@ -309,3 +309,25 @@ fn the_interval_is_the_smallest_difference_of_the_first_rows() {
     assert!(of("0,1\n0,1\n").unwrap_err().text().ends_with("give --interval-ms"));
     assert!(of("0,1\n").is_err());
 }
+
+proptest::proptest! {
+    #[test]
+    fn whatever_a_file_holds_each_line_is_one_row(lines in proptest::collection::vec("[0-9a-z,.\"\r-]{0,24}|[0-9]{1,19},[0-9]{1,20},(buy|sell|),[0-9.e-]{1,6},[0-9]{1,3}", 0..20)) {
+        let read = rows(&format!("{TRADES}{}", lines.join("\n")));
+        let kept: Vec<u64> = (2..).zip(&lines).filter(|(_, line)| !["", "\r"].contains(&line.as_str())).map(|(number, _)| number).collect();
+        proptest::prop_assert_eq!(read.len(), kept.len());
+        for (row, number) in read.iter().zip(kept) {
+            match row {
+                Row::Refused { line, .. } => proptest::prop_assert_eq!(*line, number),
+                Row::Event(Event::Trade(trade)) => proptest::prop_assert!(trade.price.is_finite() && trade.price > 0.0 && trade.head.known_ns >= 0),
+                Row::Event(other) => panic!("{other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn no_bytes_make_it_panic(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..200), zipped in proptest::bool::ANY) {
+        let text = [TRADES.as_bytes(), &bytes].concat();
+        let _ = rows_of(&if zipped { [gzip(TRADES.as_bytes()), bytes].concat() } else { text });
+    }
+}

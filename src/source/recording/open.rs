@@ -87,6 +87,7 @@ impl Chosen {
         let mut names: Vec<String> = self.tables.iter().map(|table| table.name.clone()).chain(self.others.clone()).collect();
         names.sort();
         names.dedup();
+        names.extend(self.skipped.iter().map(|(path, why)| format!("skipped {}: {why}", path.display())));
         Err(Error::problems(Status::NotFound, &format!("--only {absent}: no file holds events of that stream; the files' streams are"), &names))
     }
 }

@@ -217,8 +217,10 @@ fn having_nothing_to_read_is_an_error() {
     assert_eq!(text_of(Recording::open(&[PathBuf::from("absent/x.csv")], &Options::default())).0, Status::NotFound);
     assert_eq!(text_of(Recording::open(&[], &Options::default())).0, Status::NotFound);
     let folder = Folder::of(&[("coinbase_X_depth.csv", DEPTH.to_owned())]);
-    let (status, text) = text_of(folder.open(&Options::default()));
-    assert!(status == Status::NotFound && text.contains("no reader yet"), "{text}");
+    for only in [vec![], vec!["coinbase:X".to_owned()]] {
+        let (status, text) = text_of(folder.open(&Options { only, ..Options::default() }));
+        assert!(status == Status::NotFound && text.contains("no reader yet"), "{text}");
+    }
 }
 
 fn write_truncated(path: &Path, text: &str) {
