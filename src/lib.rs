@@ -13,4 +13,7 @@ pub mod ingest;
 pub mod window;
 pub mod features;
 
+#[cfg(feature = "source")]
+pub mod source;
+
 pub use error::{Error, Result, Status};
