@@ -12,8 +12,10 @@ pub mod source;
 pub mod ingest;
 pub mod window;
 pub mod features;
-
-#[cfg(feature = "source")]
-pub mod source;
+pub mod model;
+pub mod ensemble;
+pub mod decision;
+pub mod monitor;
+pub mod engine;
 
 pub use error::{Error, Result, Status};

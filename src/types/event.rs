@@ -13,6 +13,9 @@ pub const BOOK_LEVELS: usize = 20;
 /// Most changes that a delta record carries.
 pub const DELTA_CHANGES: usize = 60;
 
+/// Longest span that options may name, ns: 100 years.
+pub const TIME_SPAN_MOST_NS: i64 = 100 * 366 * 86_400 * 1_000_000_000;
+
 /// The whole event is the state, not a change to it.
 pub const FLAG_SNAPSHOT: u8 = 1;
 /// The source's message goes on in the next record.

@@ -1,0 +1,129 @@
+//! Composition root: an engine owns streams, slots and limits; lanes and their tracks do the work.
+//!
+//! An [`Engine`] is shared by threads. A [`Lane`] belongs to one caller at a time, which Rust's `&mut`
+//! says; nothing on its way is locked or shared.
+
+mod extractor;
+mod feed;
+mod housekeeping;
+mod lane;
+mod numbers;
+mod predict;
+mod registry;
+mod track;
+
+pub use extractor::Extractor;
+pub use feed::Row;
+pub use lane::{Lane, PushError, TrackId};
+pub use predict::{Answer, MemberAnswer, OutputAnswer};
+pub use registry::StreamEntry;
+pub use track::{Details, TRACK_ANY_STREAM};
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::clock::Clock;
+use crate::config::{EngineConfig, LaneOptions, StreamOptions};
+use crate::error::Result;
+use crate::model::bundle::{Allowed, Bundle};
+use crate::model::store::Publish;
+use crate::monitor::metrics::exposition;
+use housekeeping::Housekeeping;
+use registry::Shared;
+
+/// An engine: streams, slots with their bundles, lanes.
+#[derive(Debug)]
+pub struct Engine {
+    shared: Arc<Shared>,
+    _housekeeping: Option<Housekeeping>,
+}
+
+impl Engine {
+    /// Opens an engine; starts the housekeeping thread unless `threads = 0`.
+    ///
+    /// # Errors
+    /// `THREAD` when the thread cannot be started.
+    pub fn open(config: EngineConfig) -> Result<Engine> {
+        let shared = Arc::new(Shared::new(config));
+        let housekeeping = if config.threads > 0 { Some(Housekeeping::start(shared.clone())?) } else { None };
+        Ok(Engine { shared, _housekeeping: housekeeping })
+    }
+
+    /// Opens an engine by its options' text.
+    ///
+    /// # Errors
+    /// `CONFIG_SYNTAX`, `CONFIG_KEY`, `CONFIG_VALUE`, `THREAD`.
+    pub fn open_text(options: &str) -> Result<Engine> {
+        Engine::open(EngineConfig::parse(options)?)
+    }
+
+    /// What the engine was opened with.
+    #[must_use]
+    pub fn config(&self) -> &EngineConfig {
+        &self.shared.config
+    }
+
+    /// The engine's clock.
+    #[must_use]
+    pub fn clock(&self) -> Clock {
+        self.shared.clock
+    }
+
+    /// Adds a stream and answers its id, from 1; the same name with the same options answers the same id.
+    ///
+    /// # Errors
+    /// `CONFLICT` for other options, `LIMIT`, `INVALID_ARGUMENT` for an empty name, `CONFIG_*`.
+    pub fn add_stream(&self, name: &str, options: &str) -> Result<u32> {
+        self.shared.add_stream(name, StreamOptions::parse(options)?)
+    }
+
+    /// Streams added so far, by id - 1.
+    #[must_use]
+    pub fn streams(&self) -> Vec<StreamEntry> {
+        self.shared.streams.read().clone()
+    }
+
+    /// Reads and verifies a bundle; nothing serves yet.
+    ///
+    /// # Errors
+    /// As [`Bundle::open`]; `LIMIT` when it would exceed `limits.memory_mb`.
+    pub fn open_bundle(&self, path: &Path) -> Result<Arc<Bundle>> {
+        let bundle = Bundle::open(path, Allowed { native: self.shared.config.native })?;
+        self.shared.check_memory(bundle.memory_bytes())?;
+        Ok(Arc::new(bundle))
+    }
+
+    /// Publishes bundles under slots, all or none; answers the generations.
+    ///
+    /// # Errors
+    /// `SCHEMA_DIFFERS` with the diff, `ROLES`, `CONFLICT`, `LIMIT`, `INVALID_ARGUMENT`.
+    pub fn publish(&self, items: &[Publish]) -> Result<Vec<u64>> {
+        self.shared.store.publish(items, self.shared.config.limits.slots, self.shared.config.keep_previous)
+    }
+
+    /// Publishes one bundle under one slot.
+    ///
+    /// # Errors
+    /// As [`Engine::publish`].
+    pub fn publish_one(&self, slot: &str, bundle: Arc<Bundle>) -> Result<u64> {
+        let numbers = self.publish(&[Publish { slot: slot.to_owned(), bundle, replace: false }])?;
+        Ok(numbers.first().copied().unwrap_or(0))
+    }
+
+    /// Opens a lane, which the caller owns.
+    ///
+    /// # Errors
+    /// `LIMIT`, `CONFIG_*`.
+    pub fn open_lane(&self, options: &str) -> Result<Lane> {
+        LaneOptions::parse(options)?;
+        Lane::open(self.shared.clone())
+    }
+
+    /// Counters, gauges and sampled latencies as Prometheus text.
+    #[must_use]
+    pub fn metrics(&self) -> String {
+        let lanes = self.shared.lanes.lock();
+        let counters: Vec<_> = lanes.iter().map(|(number, counters)| (*number, &**counters)).collect();
+        exposition(&self.shared.gauges(counters.len()), &counters)
+    }
+}

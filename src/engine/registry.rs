@@ -1,0 +1,152 @@
+//! What the lanes of an engine share, all of it on cold paths but two atomic reads.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+
+use parking_lot::{Mutex, RwLock};
+
+use super::numbers::Numbers;
+use crate::clock::{Clock, system_ns};
+use crate::config::{EngineConfig, StreamOptions};
+use crate::error::{Error, Result, Status};
+use crate::model::store::Store;
+use crate::monitor::metrics::{Gauge, LaneCounters};
+
+/// A stream that was added.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StreamEntry {
+    /// Name, such as `binance_usdm:BTCUSDT`.
+    pub name: String,
+    /// Units and steps.
+    pub options: StreamOptions,
+}
+
+/// Longest name of a stream, bytes.
+const STREAM_NAME_MOST: usize = 255;
+
+/// The shared part of an engine.
+#[derive(Debug)]
+pub struct Shared {
+    pub config: EngineConfig,
+    pub clock: Clock,
+    pub epoch: u64,
+    pub store: Store,
+    pub streams: RwLock<Vec<StreamEntry>>,
+    pub stream_count: AtomicU32,
+    pub lanes: Mutex<Vec<(u16, Arc<LaneCounters>)>>,
+    lane_numbers: Mutex<(Numbers, Vec<u64>)>,
+    track_numbers: Mutex<Numbers>,
+    memory: AtomicUsize,
+}
+
+/// The newest epoch given in this process: two engines opened in the same nanosecond differ.
+static LAST_EPOCH: AtomicU64 = AtomicU64::new(0);
+
+fn unique_epoch() -> u64 {
+    let now = system_ns() as u64;
+    let last = LAST_EPOCH.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| Some(now.max(last + 1))).unwrap_or(0);
+    now.max(last + 1)
+}
+
+impl Shared {
+    pub fn new(config: EngineConfig) -> Shared {
+        Shared {
+            config,
+            clock: Clock::new(config.clock),
+            epoch: unique_epoch(),
+            store: Store::default(),
+            streams: RwLock::default(),
+            stream_count: AtomicU32::new(0),
+            lanes: Mutex::default(),
+            lane_numbers: Mutex::default(),
+            track_numbers: Mutex::default(),
+            memory: AtomicUsize::new(0),
+        }
+    }
+
+    pub fn add_stream(&self, name: &str, options: StreamOptions) -> Result<u32> {
+        if name.is_empty() || name.len() > STREAM_NAME_MOST {
+            return Err(Error::new(Status::InvalidArgument, format!("a stream's name has 1 to {STREAM_NAME_MOST} bytes, such as binance_spot:BTCUSDT")));
+        }
+        let mut streams = self.streams.write();
+        if let Some(at) = streams.iter().position(|stream| stream.name == name) {
+            if streams[at].options != options {
+                return Err(Error::new(Status::Conflict, format!("stream {name} exists with other options: {:?}", streams[at].options)));
+            }
+            return Ok(at as u32 + 1);
+        }
+        if streams.len() >= self.config.limits.streams {
+            return Err(Error::new(Status::Limit, format!("limits.streams is {}", self.config.limits.streams)));
+        }
+        streams.push(StreamEntry { name: name.to_owned(), options });
+        self.stream_count.store(streams.len() as u32, Ordering::Release);
+        Ok(streams.len() as u32)
+    }
+
+    pub fn stream_name(&self, id: u32) -> Result<String> {
+        let streams = self.streams.read();
+        let entry = (id as usize).checked_sub(1).and_then(|at| streams.get(at));
+        entry.map(|entry| entry.name.clone()).ok_or_else(|| Error::new(Status::UnknownStream, format!("stream {id} was not added to this engine")))
+    }
+
+    /// Number of a new lane and the count of predictions where it goes on.
+    pub fn take_lane(&self) -> Result<(u16, u64)> {
+        let mut lanes = self.lane_numbers.lock();
+        let most = self.config.limits.lanes;
+        if lanes.0.out() >= most {
+            return Err(Error::new(Status::Limit, format!("limits.lanes is {most}")));
+        }
+        let number = lanes.0.take();
+        if lanes.1.len() <= number as usize {
+            lanes.1.resize(number as usize + 1, 0);
+        }
+        Ok((number as u16, lanes.1[number as usize]))
+    }
+
+    pub fn give_back_lane(&self, number: u16, count: u64) {
+        self.lanes.lock().retain(|(lane, _)| *lane != number);
+        let mut lanes = self.lane_numbers.lock();
+        lanes.1[usize::from(number)] = count;
+        lanes.0.give_back(u32::from(number));
+    }
+
+    pub fn take_track(&self) -> Result<u32> {
+        let mut tracks = self.track_numbers.lock();
+        let most = self.config.limits.tracks;
+        match tracks.out() < most {
+            true => Ok(tracks.take()),
+            false => Err(Error::new(Status::Limit, format!("limits.tracks is {most}"))),
+        }
+    }
+
+    pub fn give_back_track(&self, number: u32) {
+        self.track_numbers.lock().give_back(number);
+    }
+
+    /// Refuses what would not fit under `limits.memory_mb`.
+    pub fn check_memory(&self, bytes: usize) -> Result<()> {
+        let most = (self.config.limits.memory_mb as usize).saturating_mul(1 << 20);
+        match most == 0 || self.memory.load(Ordering::Relaxed).saturating_add(bytes) <= most {
+            true => Ok(()),
+            false => Err(Error::new(Status::Limit, format!("limits.memory_mb is {}; {bytes} more bytes do not fit", self.config.limits.memory_mb))),
+        }
+    }
+
+    pub fn add_memory(&self, bytes: usize) {
+        self.memory.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    pub fn remove_memory(&self, bytes: usize) {
+        self.memory.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    pub fn gauges(&self, lanes: usize) -> Vec<Gauge> {
+        vec![
+            ("streams", "Streams added.", u64::from(self.stream_count.load(Ordering::Relaxed))),
+            ("lanes", "Lanes open.", lanes as u64),
+            ("tracks", "Tracks open.", self.track_numbers.lock().out() as u64),
+            ("slots", "Slots that serve.", self.store.slots().len() as u64),
+            ("track_memory_bytes", "Windows, features and state of tracks.", self.memory.load(Ordering::Relaxed) as u64),
+        ]
+    }
+}

@@ -1,0 +1,89 @@
+//! A track: a feed, the slot that it asks, and the newest answer.
+
+use super::feed::Feed;
+use super::predict::Answer;
+use crate::error::{Error, Result, Status};
+use crate::features::spec::Schema;
+use crate::model::store::{Generation, Reader};
+use crate::types::Prediction;
+
+/// Open a track on streams that the bundle's `applies_to` does not name; every prediction then says so.
+pub const TRACK_ANY_STREAM: u32 = 1;
+
+/// What stands behind the newest prediction.
+#[derive(Clone, Copy, Debug)]
+pub struct Details<'a> {
+    /// Outputs, members, phase.
+    pub answer: &'a Answer,
+    /// The schema of the row.
+    pub schema: &'a Schema,
+}
+
+/// One track of a lane.
+#[derive(Debug)]
+pub struct Track {
+    pub number: u32,
+    /// The lane's reader of the track's slot.
+    pub reader: usize,
+    /// A step closed that nobody has asked for.
+    pub due: bool,
+    /// The lane's list of due tracks names it.
+    pub listed: bool,
+    self_name: String,
+    pub out_of_scope: bool,
+    pub feed: Feed,
+    pub answer: Answer,
+}
+
+impl Track {
+    pub fn open(reader: &mut Reader, reader_at: usize, streams: &[u32], names: &[String], flags: u32) -> Result<Track> {
+        let generation = reader.refresh().0.clone();
+        let bundle = &generation.bundle;
+        check_roles(&bundle.schema, streams, names)?;
+        let self_name = names.first().cloned().unwrap_or_default();
+        let out_of_scope = !bundle.manifest.applies_to(&self_name);
+        if out_of_scope && flags & TRACK_ANY_STREAM == 0 {
+            let text = format!(
+                "bundle {} applies to {}, not to {self_name}; TRACK_ANY_STREAM (command: --any-stream) opens it all the same",
+                bundle.manifest.title(),
+                bundle.manifest.applies_to.join(", ")
+            );
+            return Err(Error::new(Status::Scope, text));
+        }
+        let (feed, answer) = (Feed::new(bundle.schema.clone()), Answer::new(&generation));
+        Ok(Track { number: 0, reader: reader_at, due: false, listed: false, self_name, out_of_scope, feed, answer })
+    }
+
+    /// A new generation serves: what depends on the bundle alone is looked at again.
+    pub fn take_over(&mut self, generation: &Generation) {
+        self.out_of_scope = !generation.bundle.manifest.applies_to(&self.self_name);
+        self.answer.fit(generation);
+    }
+
+    pub fn prediction(&self) -> &Prediction {
+        &self.answer.prediction
+    }
+
+    pub fn details(&self) -> Result<Details<'_>> {
+        match self.answer.made {
+            true => Ok(Details { answer: &self.answer, schema: &self.feed.schema }),
+            false => Err(Error::new(Status::NoPrediction, "nobody has predicted on this track yet")),
+        }
+    }
+
+    /// Bytes that the track holds, models' state excluded.
+    pub fn memory_bytes(&self) -> usize {
+        size_of::<Track>() + self.feed.memory_bytes() + self.answer.memory_bytes()
+    }
+}
+
+fn check_roles(schema: &Schema, streams: &[u32], names: &[String]) -> Result<()> {
+    if streams.len() != schema.roles.len() {
+        let text = format!("the bundle has roles {}, {} streams were given: one stream a role, in that order", schema.roles.join(", "), streams.len());
+        return Err(Error::new(Status::Roles, text));
+    }
+    if let Some(twice) = (1..streams.len()).find(|at| streams[..*at].contains(&streams[*at])) {
+        return Err(Error::new(Status::Roles, format!("stream {} is given for two roles", names[twice])));
+    }
+    Ok(())
+}

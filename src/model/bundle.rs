@@ -1,0 +1,295 @@
+//! A bundle: a folder read once into bytes that we own, verified as a whole before it may serve.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use crate::error::{Error, Result, Status};
+use crate::features::spec::{Missing, Schema};
+use crate::model::backend::Backend;
+use crate::model::golden::{Golden, Worst};
+use crate::model::manifest::{BackendChoice, FileRef, InputShape, Manifest, MemberSpec, hex};
+use crate::model::native;
+use crate::model::onnx_ir::Graph;
+use crate::model::stats;
+use crate::types::prediction::backend;
+
+/// Most bytes of one file of a bundle.
+const FILE_MOST: u64 = 1 << 30;
+
+/// A member that is ready to run.
+#[derive(Debug)]
+pub struct Member {
+    /// Its place in the manifest.
+    pub spec: MemberSpec,
+    /// What runs it.
+    pub backend: Box<dyn Backend>,
+    /// Backend bits of the prediction record.
+    pub backend_bits: u16,
+    /// For each of `spec.gives`, where its value stands in the backend's outputs.
+    pub places: Vec<usize>,
+    /// Worst disagreement with the golden rows.
+    pub worst: Worst,
+}
+
+/// A verified bundle. Immutable; generations share it.
+#[derive(Debug)]
+pub struct Bundle {
+    /// What the manifest says.
+    pub manifest: Manifest,
+    /// The schema with its stats.
+    pub schema: Arc<Schema>,
+    /// The schema's hash.
+    pub schema_hash: [u8; 32],
+    /// SHA-256 of the manifest, which holds the hashes of all other files.
+    pub digest: [u8; 32],
+    /// Members by number.
+    pub members: Vec<Member>,
+    /// Bits of the features that must not be missing.
+    pub needed: Box<[u64]>,
+    /// Where it was read from, for messages.
+    pub path: PathBuf,
+}
+
+/// Which backends may be used.
+#[derive(Clone, Copy, Debug)]
+pub struct Allowed {
+    /// Native kernels.
+    pub native: bool,
+}
+
+impl Bundle {
+    /// Reads and verifies a bundle's folder: hashes, schema, graphs, contracts, golden rows.
+    ///
+    /// # Errors
+    /// `IO`, `MANIFEST`, `DIGEST`, `MODEL`, `OPERATOR`, `CONTRACT`, `GOLDEN`, `EXTERNAL_DATA`,
+    /// `RUNTIME_MISSING`; every problem of a stage is in the text, the status is that of the first.
+    pub fn open(path: &Path, allowed: Allowed) -> Result<Bundle> {
+        let manifest_bytes = read_file(path, "manifest.toml")?;
+        let text = crate::config::utf8(&manifest_bytes, "manifest.toml")?;
+        let mut manifest = Manifest::parse(text)?;
+        let files = read_listed(path, &manifest)?;
+        if let Some(bytes) = &files.stats {
+            manifest.schema.stats = stats::read(bytes, &manifest.schema)?;
+        }
+        let schema = Arc::new(manifest.schema.clone());
+        let schema_hash = schema.hash();
+        if schema_hash != manifest.schema_hash {
+            let text = format!("schema: the manifest says hash {}, its content has {}", hex(&manifest.schema_hash), hex(&schema_hash));
+            return Err(Error::new(Status::Manifest, text));
+        }
+        let outputs: Vec<String> = manifest.outputs.iter().map(|output| output.name.clone()).collect();
+        let golden = Golden::read(&files.golden, &schema, &manifest.members, &outputs, manifest.golden.1)?;
+        let mut members = all(manifest.members.iter().zip(&files.models).map(|(spec, bytes)| Member::compile(spec, bytes, &schema, allowed)), "models")?;
+        let checks = members.iter_mut().zip(&golden.expected).map(|(member, expected)| member.check(&golden.rows, expected, &schema));
+        all(checks, "golden rows")?;
+        let digest = Sha256::digest(&manifest_bytes).into();
+        let needed = needed_bits(&schema);
+        Ok(Bundle { manifest, schema, schema_hash, digest, members, needed, path: path.to_owned() })
+    }
+
+    /// Bytes of all members.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        self.members.iter().map(|member| member.backend.memory_bytes()).sum()
+    }
+
+    /// The bundle as JSON: manifest, digest, features, members with backend and why.
+    #[must_use]
+    pub fn describe(&self) -> Value {
+        let features: Vec<Value> = self
+            .schema
+            .features
+            .iter()
+            .map(|feature| {
+                json!({
+                    "name": feature.name, "op": feature.op.name, "role": self.schema.roles[feature.params.role], "needs": feature.op.input.name(),
+                    "scale": feature.scale.iter().map(ToString::to_string).collect::<Vec<_>>(),
+                    "first": feature.first_scaled(), "ready": feature.ready(),
+                })
+            })
+            .collect();
+        let members: Vec<Value> = self.members.iter().map(Member::describe).collect();
+        json!({
+            "name": self.manifest.name, "version": self.manifest.version, "digest": hex(&self.digest), "schema_hash": hex(&self.schema_hash),
+            "ready": self.schema.ready(), "features": features, "members": members, "warnings": self.warnings(), "manifest": self.manifest.json,
+        })
+    }
+
+    /// What a person should know before trading with it.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        for feature in &self.schema.features {
+            let raw_price = ["sma", "macd", "atr", "std", "range", "price_change", "momentum"].contains(&feature.op.name);
+            if raw_price && feature.scale.is_empty() {
+                warnings.push(format!("{} is fed to the models in raw price units: it drifts with the price level", feature.name));
+            }
+        }
+        if self.manifest.stats.is_none() {
+            warnings.push("no stats: inputs outside the trained range are not noticed".to_owned());
+        }
+        warnings
+    }
+}
+
+impl Member {
+    fn compile(spec: &MemberSpec, bytes: &[u8], schema: &Schema, allowed: Allowed) -> Result<Member> {
+        let title = format!("model {} ({})", spec.name, spec.file.file);
+        let graph = Graph::parse(bytes).map_err(|error| error.within(&title))?;
+        if matches!(spec.backend, BackendChoice::Ort | BackendChoice::Rten) || !allowed.native {
+            return Err(Error::new(
+                Status::RuntimeMissing,
+                format!("{title}: this build has native kernels only; set backend = \"default\" or \"native\" and allow it"),
+            ));
+        }
+        let backend = native::compile(&graph).map_err(|error| error.within(&title))?;
+        let places = contract(spec, backend.as_ref(), schema).map_err(|error| error.within(&title))?;
+        Ok(Member { spec: spec.clone(), backend, backend_bits: backend::NATIVE, places, worst: Worst::default() })
+    }
+
+    fn check(&mut self, rows: &[Vec<f32>], expected: &[Vec<Option<f64>>], schema: &Schema) -> Result<()> {
+        let window = if self.spec.input == InputShape::Window { schema.window } else { 1 };
+        let mut scratch = vec![0.0; self.backend.scratch_len()];
+        let mut out = vec![0.0; self.backend.output_width()];
+        for row in window - 1..rows.len() {
+            let input = rows[row + 1 - window..=row].concat();
+            if input.iter().any(|value| value.is_nan()) && !self.backend.accepts_missing() {
+                continue;
+            }
+            self.backend.run(&input, &mut scratch, &mut out);
+            for (place, column) in self.places.iter().zip(expected) {
+                if let Some(theirs) = column[row] {
+                    self.worst.compare(row, f64::from(out[*place]), theirs, &self.spec);
+                }
+            }
+        }
+        self.verdict(expected.iter().flatten().filter(|value| value.is_some()).count())
+    }
+
+    fn verdict(&self, listed: usize) -> Result<()> {
+        let Worst { share, row, ours, theirs, checked } = self.worst;
+        if checked == 0 {
+            return Err(Error::new(Status::Golden, format!("model {}: no golden row checks it", self.spec.name)));
+        }
+        if checked < listed {
+            let text = format!("model {}: {} golden values stand beside missing inputs that its graph cannot take", self.spec.name, listed - checked);
+            return Err(Error::new(Status::Golden, text));
+        }
+        if share > 1.0 {
+            let (abs, rel) = (self.spec.abs, self.spec.rel);
+            let text = format!("model {}: golden row {row} gives {ours}, the training library gave {theirs} (tolerance {abs} + {rel} of it)", self.spec.name);
+            return Err(Error::new(Status::Golden, text));
+        }
+        Ok(())
+    }
+
+    fn describe(&self) -> Value {
+        json!({
+            "name": self.spec.name, "file": self.spec.file.file, "family": self.backend.family(), "summary": self.backend.summary(),
+            "backend": "native", "why": "a native kernel exists for this graph", "enabled": self.spec.enabled,
+            "memory_bytes": self.backend.memory_bytes(), "golden_checked": self.worst.checked, "golden_worst_share": self.worst.share,
+        })
+    }
+}
+
+/// Input width, output tensors and columns, and missing values as the manifest says.
+fn contract(spec: &MemberSpec, backend: &dyn Backend, schema: &Schema) -> Result<Vec<usize>> {
+    let mut problems = Vec::new();
+    let rows = if spec.input == InputShape::Window { schema.window } else { 1 };
+    if backend.input_width() != rows * schema.width() {
+        problems.push(format!(
+            "the graph reads {} values, the schema gives {} ({rows} rows of {})",
+            backend.input_width(),
+            rows * schema.width(),
+            schema.width()
+        ));
+    }
+    let places: Vec<usize> = spec.gives.iter().filter_map(|give| place(backend, &give.tensor, give.column).map_err(|what| problems.push(what)).ok()).collect();
+    if !backend.accepts_missing() {
+        let nan = schema.features.iter().filter(|feature| feature.missing == Missing::Nan);
+        problems.extend(nan.map(|feature| format!("feature {} has missing = \"nan\", which the graph cannot take", feature.name)));
+    }
+    match problems.is_empty() {
+        true => Ok(places),
+        false => Err(Error::problems(Status::Contract, "the graph and the manifest differ", &problems)),
+    }
+}
+
+fn place(backend: &dyn Backend, tensor: &str, column: usize) -> Result<usize, String> {
+    let mut start = 0;
+    for port in backend.outputs() {
+        if port.name == tensor {
+            let missing = || format!("tensor {tensor} has {} columns, [{column}] is not there", port.width);
+            return if column < port.width { Ok(start + column) } else { Err(missing()) };
+        }
+        start += port.width;
+    }
+    let names: Vec<&str> = backend.outputs().iter().map(|port| port.name.as_str()).collect();
+    Err(format!("no output tensor {tensor}; the graph gives {}", names.join(", ")))
+}
+
+fn needed_bits(schema: &Schema) -> Box<[u64]> {
+    let mut words = vec![0; schema.width().div_ceil(64)];
+    for (index, feature) in schema.features.iter().enumerate() {
+        words[index / 64] |= u64::from(feature.missing == Missing::Abstain) << (index % 64);
+    }
+    words.into()
+}
+
+/// All values, or one error that holds every problem under the first one's status.
+fn all<T>(results: impl Iterator<Item = Result<T>>, what: &str) -> Result<Vec<T>> {
+    let (mut values, mut errors) = (Vec::new(), Vec::<Error>::new());
+    for result in results {
+        match result {
+            Ok(value) => values.push(value),
+            Err(error) => errors.push(error),
+        }
+    }
+    let Some(first) = errors.first() else { return Ok(values) };
+    let texts: Vec<String> = errors.iter().map(|error| error.text().to_owned()).collect();
+    Err(Error::problems(first.status(), what, &texts))
+}
+
+struct Files {
+    models: Vec<Vec<u8>>,
+    stats: Option<Vec<u8>>,
+    golden: Vec<u8>,
+}
+
+/// Every file that the manifest lists, read once; the bytes that are hashed are those that are used.
+fn read_listed(folder: &Path, manifest: &Manifest) -> Result<Files> {
+    let listed = manifest.members.iter().map(|member| &member.file).chain(&manifest.stats).chain([&manifest.golden.0]);
+    let mut seen = BTreeSet::new();
+    let listed: Vec<&FileRef> = listed.collect();
+    if let Some(twice) = listed.iter().find(|file| !seen.insert(&file.file)) {
+        return Err(Error::new(Status::Manifest, format!("file {} is listed twice", twice.file)));
+    }
+    let mut bytes = all(listed.iter().map(|file| read_verified(folder, file)), "files of the bundle")?;
+    let golden = bytes.pop().unwrap_or_default();
+    let stats = manifest.stats.is_some().then(|| bytes.pop()).flatten();
+    Ok(Files { models: bytes, stats, golden })
+}
+
+fn read_verified(folder: &Path, file: &FileRef) -> Result<Vec<u8>> {
+    let bytes = read_file(folder, &file.file)?;
+    let found: [u8; 32] = Sha256::digest(&bytes).into();
+    if found != file.sha256 {
+        let text = format!("{}: SHA-256 is {}, the manifest says {}: the file was changed or is another version", file.file, hex(&found), hex(&file.sha256));
+        return Err(Error::new(Status::Digest, text));
+    }
+    Ok(bytes)
+}
+
+fn read_file(folder: &Path, name: &str) -> Result<Vec<u8>> {
+    let path = folder.join(name);
+    let io = |error: std::io::Error| Error::new(Status::Io, format!("{}: {error}", path.display()));
+    let length = std::fs::metadata(&path).map_err(io)?.len();
+    if length > FILE_MOST {
+        return Err(Error::new(Status::Io, format!("{}: {length} bytes, a bundle's file has at most {FILE_MOST}", path.display())));
+    }
+    std::fs::read(&path).map_err(io)
+}

@@ -1,0 +1,142 @@
+//! How members are combined, and how the result is calibrated.
+
+use super::members::{MemberSpec, OutputSpec};
+use crate::config::text::Section;
+use crate::features::spec::Schema;
+
+/// What is averaged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mix {
+    /// Logits, clipped to +-16.
+    Logit,
+    /// The members' own values.
+    Probability,
+}
+
+/// Thresholds of the market phase and the features that it is read from.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PhaseSpec {
+    /// Volatile where atr_14 / close is at least this.
+    pub volatile_above: f64,
+    /// Else trending where |sma_5 - sma_20| / atr_14 is at least this.
+    pub trending_above: f64,
+    /// Numbers of atr_14, sma_5 and sma_20 in the row.
+    pub features: [usize; 3],
+}
+
+/// How members are combined.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EnsembleSpec {
+    /// What is averaged.
+    pub mix: Mix,
+    /// Least share of an output's weight that must have answered.
+    pub quorum: f64,
+    /// Weights by member.
+    pub weights: Vec<f64>,
+    /// Market phase, when the bundle knows it.
+    pub phase: Option<PhaseSpec>,
+    /// Weights by member in a phase: ranging, trending, volatile; `None` uses `weights`.
+    pub phase_weights: [Option<Vec<f64>>; 3],
+}
+
+/// From the combined value to a probability that can be believed.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Calibration {
+    /// As it is.
+    None,
+    /// p = 1 / (1 + exp(-(a logit(raw) + b))).
+    Platt {
+        /// Slope.
+        a: f64,
+        /// Offset.
+        b: f64,
+    },
+    /// Linear between knots, flat outside.
+    Isotonic {
+        /// Raw values, ascending.
+        x: Vec<f64>,
+        /// Calibrated values, not descending.
+        y: Vec<f64>,
+    },
+}
+
+pub(super) fn read_ensemble(root: &mut Section<'_>, members: &[MemberSpec], schema: &Schema) -> Option<EnsembleSpec> {
+    let mut section = root.need_table("ensemble")?;
+    section.need::<String>("mix");
+    let mix = [Mix::Logit, Mix::Probability][section.choice("mix", 0, &["logit", "probability"])];
+    let quorum = section.need::<f64>("quorum").unwrap_or(0.0);
+    if !(0.0..=1.0).contains(&quorum) {
+        section.wrong("quorum", &format!("{quorum}: a share of weight is in 0 to 1"));
+    }
+    let weights = section.need_table("weights").map(|table| read_weights(table, members)).unwrap_or_default();
+    let phase = section.table("phase").and_then(|table| read_phase(table, schema));
+    let mut named = |key: &str| section.table(key).map(|table| read_weights(table, members));
+    let phase_weights = [named("ranging"), named("trending"), named("volatile")];
+    if phase.is_none() && phase_weights.iter().any(Option::is_some) {
+        section.wrong("phase", "weights by phase need the thresholds of [ensemble.phase]");
+    }
+    section.finish();
+    Some(EnsembleSpec { mix, quorum, weights, phase, phase_weights })
+}
+
+fn read_weights(mut table: Section<'_>, members: &[MemberSpec]) -> Vec<f64> {
+    let weights: Vec<f64> = members.iter().map(|member| table.need(&member.name).unwrap_or(0.0)).collect();
+    for (member, weight) in members.iter().zip(&weights) {
+        if *weight < 0.0 {
+            table.wrong(&member.name, "a weight is at least 0");
+        }
+    }
+    table.finish();
+    weights
+}
+
+fn read_phase(mut table: Section<'_>, schema: &Schema) -> Option<PhaseSpec> {
+    let (volatile_above, trending_above) = (table.need::<f64>("volatile_above"), table.need::<f64>("trending_above"));
+    for (key, value) in [("volatile_above", volatile_above), ("trending_above", trending_above)] {
+        if value.is_some_and(|value| value <= 0.0) {
+            table.wrong(key, "must be above 0");
+        }
+    }
+    let find = |name: &str| schema.features.iter().position(|feature| feature.name == name);
+    let features = [find("atr_14"), find("sma_5"), find("sma_20")];
+    if features.iter().any(Option::is_none) {
+        table.wrong("volatile_above", "the phase needs the features atr_14, sma_5 and sma_20 in the schema");
+    }
+    table.finish();
+    let [Some(atr), Some(short), Some(long)] = features else { return None };
+    Some(PhaseSpec { volatile_above: volatile_above?, trending_above: trending_above?, features: [atr, short, long] })
+}
+
+pub(super) fn read_calibration(root: &mut Section<'_>, outputs: &[OutputSpec]) -> Vec<Calibration> {
+    let mut found = vec![Calibration::None; outputs.len()];
+    let Some(mut section) = root.table("calibration") else { return found };
+    for (output, place) in outputs.iter().zip(&mut found) {
+        let Some(table) = section.table(&output.name) else { continue };
+        if !output.is_probability() {
+            section.wrong(&output.name, "only probabilities are calibrated");
+        }
+        *place = read_method(table);
+    }
+    section.finish();
+    found
+}
+
+fn read_method(mut table: Section<'_>) -> Calibration {
+    table.need::<String>("method");
+    let method = match table.choice("method", 0, &["none", "platt", "isotonic"]) {
+        1 => Calibration::Platt { a: table.need("a").unwrap_or(1.0), b: table.need("b").unwrap_or(0.0) },
+        2 => {
+            let (x, y): (Vec<f64>, Vec<f64>) = (table.need("x").unwrap_or_default(), table.need("y").unwrap_or_default());
+            let ordered = x.windows(2).all(|pair| pair[0] < pair[1]) && y.windows(2).all(|pair| pair[0] <= pair[1]);
+            if x.is_empty() || x.len() != y.len() || !ordered || y.iter().any(|y| !(0.0..=1.0).contains(y)) {
+                table.wrong("x", "x ascends, y does not descend and is in 0 to 1, both have as many knots");
+                Calibration::None
+            } else {
+                Calibration::Isotonic { x, y }
+            }
+        }
+        _ => Calibration::None,
+    };
+    table.finish();
+    method
+}

@@ -1,0 +1,230 @@
+//! Outputs and members of a bundle.
+
+use super::{FileRef, check_name, read_file_keys};
+use crate::config::text::Section;
+
+/// What an output says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u16)]
+pub enum Task {
+    /// P(price rises).
+    Direction = 0,
+    /// A price or return.
+    Value = 1,
+    /// A volatility.
+    Volatility = 2,
+    /// P(an opportunity succeeds).
+    Success = 3,
+    /// A time.
+    Duration = 4,
+    /// A risk.
+    Risk = 5,
+}
+
+const TASKS: [(&str, Task); 6] = [
+    ("direction", Task::Direction),
+    ("value", Task::Value),
+    ("volatility", Task::Volatility),
+    ("success", Task::Success),
+    ("duration", Task::Duration),
+    ("risk", Task::Risk),
+];
+
+/// One output of a bundle.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OutputSpec {
+    /// Name.
+    pub name: String,
+    /// What it says.
+    pub task: Task,
+    /// How many steps ahead.
+    pub horizon: u32,
+    /// `probability`, or the unit of the value.
+    pub unit: String,
+}
+
+impl OutputSpec {
+    /// Its values are probabilities.
+    #[must_use]
+    pub fn is_probability(&self) -> bool {
+        self.unit == "probability"
+    }
+}
+
+/// What a model reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InputShape {
+    /// The newest row, [1, F].
+    Row,
+    /// The window, [1, W, F], oldest first.
+    Window,
+}
+
+/// What a graph gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// A probability.
+    Probability,
+    /// ln(p / (1 - p)).
+    Logit,
+    /// A value in the output's unit.
+    Value,
+}
+
+/// Which backend the manifest asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BackendChoice {
+    /// The fixed choice.
+    Default,
+    /// A native kernel or nothing.
+    Native,
+    /// ONNX Runtime.
+    Ort,
+    /// rten.
+    Rten,
+}
+
+/// Where a member's value for an output stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Give {
+    /// Number of the output.
+    pub output: usize,
+    /// Name of the graph's tensor.
+    pub tensor: String,
+    /// Column of it.
+    pub column: usize,
+}
+
+/// One member of a bundle.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MemberSpec {
+    /// Name.
+    pub name: String,
+    /// Its graph.
+    pub file: FileRef,
+    /// What it reads.
+    pub input: InputShape,
+    /// What it gives.
+    pub form: Form,
+    /// Where, for which outputs.
+    pub gives: Vec<Give>,
+    /// Absolute part of the tolerance against golden rows.
+    pub abs: f64,
+    /// Relative part.
+    pub rel: f64,
+    /// Asked backend.
+    pub backend: BackendChoice,
+    /// It takes part unless switched off.
+    pub enabled: bool,
+}
+
+pub(super) fn read_outputs(root: &mut Section<'_>) -> Vec<OutputSpec> {
+    let Some(mut section) = root.need_table("outputs") else { return Vec::new() };
+    let mut outputs = Vec::new();
+    for name in section.keys() {
+        check_name(&section, &name, &name);
+        let Some(mut output) = section.table(&name) else { continue };
+        let task: String = output.need("task").unwrap_or_else(|| "direction".into());
+        let found = TASKS.iter().find(|(known, _)| *known == task).map(|(_, task)| *task);
+        if found.is_none() {
+            output.wrong("task", &format!("\"{task}\" is none of {}", TASKS.map(|(name, _)| name).join(", ")));
+        }
+        let horizon = output.need::<u32>("horizon").unwrap_or(1);
+        if horizon == 0 {
+            output.wrong("horizon", "is in steps, from 1");
+        }
+        let unit: String = output.need("unit").unwrap_or_default();
+        if unit.is_empty() {
+            output.wrong("unit", "must be \"probability\" or the unit of the value");
+        }
+        output.finish();
+        outputs.push(OutputSpec { name, task: found.unwrap_or(Task::Direction), horizon, unit });
+    }
+    section.finish();
+    if outputs.is_empty() || outputs.len() > 64 {
+        root.wrong("outputs", "a bundle has 1 to 64 outputs");
+    }
+    outputs
+}
+
+pub(super) fn read_members(root: &mut Section<'_>, outputs: &[OutputSpec]) -> Vec<MemberSpec> {
+    let Some(mut section) = root.need_table("models") else { return Vec::new() };
+    let mut members = Vec::new();
+    for name in section.keys() {
+        check_name(&section, &name, &name);
+        let Some(member) = section.table(&name) else { continue };
+        members.extend(read_member(name, member, outputs));
+    }
+    section.finish();
+    if root.keys().iter().any(|key| key == "models") && (members.len() > 64) {
+        root.wrong("models", "a bundle has at most 64 members");
+    }
+    members
+}
+
+fn read_member(name: String, mut section: Section<'_>, outputs: &[OutputSpec]) -> Option<MemberSpec> {
+    let file = read_file_keys(&mut section);
+    let input = [InputShape::Row, InputShape::Window][needed_choice(&mut section, "input", &["row", "window"])];
+    let form = [Form::Probability, Form::Logit, Form::Value][needed_choice(&mut section, "form", &["probability", "logit", "value"])];
+    let gives = read_gives(&mut section, outputs, form);
+    let (abs, rel) = (tolerance(&mut section, "abs"), tolerance(&mut section, "rel"));
+    let choices = [BackendChoice::Default, BackendChoice::Native, BackendChoice::Ort, BackendChoice::Rten];
+    let backend = choices[section.choice("backend", 0, &["default", "native", "ort", "rten"])];
+    let enabled = section.or("enabled", true);
+    later_keys(&mut section);
+    section.finish();
+    Some(MemberSpec { name, file: file?, input, form, gives, abs, rel, backend, enabled })
+}
+
+/// Keys whose other values come with later backends: the default is accepted, the rest refused by name.
+fn later_keys(section: &mut Section<'_>) {
+    for (key, only) in [("state", "none"), ("precision", "f32"), ("device", "cpu")] {
+        if let Some(value) = section.get::<String>(key)
+            && value != only
+        {
+            section.wrong(key, &format!("\"{value}\" is not in this build, only \"{only}\""));
+        }
+    }
+    if let Some(0) = section.get::<u64>("deadline_us") {
+        section.wrong("deadline_us", "must be above 0; leave it out for none");
+    }
+}
+
+fn needed_choice(section: &mut Section<'_>, key: &str, choices: &[&str]) -> usize {
+    section.need::<String>(key);
+    section.choice(key, 0, choices)
+}
+
+fn tolerance(section: &mut Section<'_>, key: &str) -> f64 {
+    let value = section.need::<f64>(key).unwrap_or(0.0);
+    if !(0.0..=0.1).contains(&value) {
+        section.wrong(key, &format!("{value}: a tolerance is from 0 to 0.1"));
+    }
+    value
+}
+
+fn read_gives(section: &mut Section<'_>, outputs: &[OutputSpec], form: Form) -> Vec<Give> {
+    let Some(mut table) = section.need_table("gives") else { return Vec::new() };
+    let mut gives = Vec::new();
+    for name in table.keys() {
+        let Some(place) = table.get::<String>(&name) else { continue };
+        let output = outputs.iter().position(|output| output.name == name);
+        let parsed = place.strip_suffix(']').and_then(|rest| rest.rsplit_once('['));
+        let column = parsed.and_then(|(tensor, column)| Some((tensor.to_owned(), column.parse().ok()?)));
+        match (output, column) {
+            (Some(output), Some((tensor, column))) => {
+                if outputs[output].is_probability() == (form == Form::Value) {
+                    table.wrong(&name, "form and the output's unit do not match: a probability or logit for unit \"probability\", a value for others");
+                }
+                gives.push(Give { output, tensor, column });
+            }
+            (None, _) => table.wrong(&name, "is no output of [outputs]"),
+            (_, None) => table.wrong(&name, &format!("\"{place}\" must be a tensor with a column, such as \"probabilities[1]\"")),
+        }
+    }
+    table.finish();
+    if gives.is_empty() {
+        section.wrong("gives", "a member gives at least one output");
+    }
+    gives
+}
