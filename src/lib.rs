@@ -4,6 +4,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking"))]
 
 pub mod error;
+pub mod model;
 pub mod types;
 
 pub use error::{Error, Result, Status};
