@@ -1,0 +1,91 @@
+//! Steps that work value by value on a row: scaling, normalising, arithmetic.
+
+use super::scores;
+
+/// A function of one value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unary {
+    Sigmoid,
+    Exp,
+    Neg,
+}
+
+impl Unary {
+    pub(super) fn apply(self, from: &[f32], to: &mut [f32]) {
+        let function: fn(f32) -> f32 = match self {
+            Unary::Sigmoid => scores::logistic,
+            Unary::Exp => scores::exp,
+            Unary::Neg => |x| -x,
+        };
+        for (to, from) in to.iter_mut().zip(from) {
+            *to = function(*from);
+        }
+    }
+}
+
+/// A function of two values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Binary {
+    Add,
+    Sub,
+    Mul,
+    Div,
+}
+
+impl Binary {
+    /// A side of one value goes with every value of the other.
+    pub(super) fn apply(self, a: &[f32], b: &[f32], to: &mut [f32]) {
+        match (a, b) {
+            ([a], b) => to.iter_mut().zip(b).for_each(|(to, b)| *to = self.of(*a, *b)),
+            (a, [b]) => to.iter_mut().zip(a).for_each(|(to, a)| *to = self.of(*a, *b)),
+            (a, b) => to.iter_mut().zip(a.iter().zip(b)).for_each(|(to, (a, b))| *to = self.of(*a, *b)),
+        }
+    }
+
+    fn of(self, a: f32, b: f32) -> f32 {
+        match self {
+            Binary::Add => a + b,
+            Binary::Sub => a - b,
+            Binary::Mul => a * b,
+            Binary::Div => a / b,
+        }
+    }
+}
+
+/// `Normalizer`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Norm {
+    L1,
+    L2,
+}
+
+impl Norm {
+    /// A row whose norm is 0 stays as it is.
+    pub(super) fn apply(self, from: &[f32], to: &mut [f32]) {
+        let values = from.iter().map(|value| f64::from(*value));
+        let norm = match self {
+            Norm::L1 => values.map(f64::abs).sum::<f64>(),
+            Norm::L2 => libm::sqrt(values.map(|value| value * value).sum()),
+        };
+        let norm = if norm == 0.0 { 1.0 } else { norm };
+        for (to, from) in to.iter_mut().zip(from) {
+            *to = (f64::from(*from) / norm) as f32;
+        }
+    }
+}
+
+/// `Scaler`: (x - offset) * scale; both as long as the row.
+#[derive(Clone, Debug)]
+pub(super) struct Scaler {
+    pub(super) offset: Vec<f32>,
+    pub(super) scale: Vec<f32>,
+}
+
+impl Scaler {
+    pub(super) fn apply(&self, from: &[f32], to: &mut [f32]) {
+        let factors = self.offset.iter().zip(&self.scale);
+        for ((to, from), (offset, scale)) in to.iter_mut().zip(from).zip(factors) {
+            *to = (*from - *offset) * *scale;
+        }
+    }
+}
