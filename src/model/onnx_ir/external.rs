@@ -48,6 +48,7 @@ fn one(proto: &proto::Tensor) -> Result<()> {
     if proto.data_location.unwrap_or(0) == 0 && proto.external_data.is_empty() {
         return Ok(());
     }
-    let text = format!("{} has its data outside the model file; save the model with everything in one file (save_as_external_data=False)", tensor::titled(proto));
+    let text =
+        format!("{} has its data outside the model file; save the model with everything in one file (save_as_external_data=False)", tensor::titled(proto));
     Err(Error::new(Status::ExternalData, text))
 }

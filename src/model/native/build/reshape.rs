@@ -45,7 +45,8 @@ impl<'a> Builder<'a> {
         let parts = (0..node.inputs.len()).map(|input| self.slot(node, input)).collect::<Result<Vec<_>>>()?;
         let Some(first) = parts.first() else { return Err(unable("Concat of nothing")) };
         let axis = shape::axis(attrs::int(node, "axis", 1)?, first.shape.len(), "Concat")?;
-        let fits = |part: &Slot| part.shape.len() == first.shape.len() && shape::width(&part.shape[..axis]) == 1 && part.shape[axis + 1..] == first.shape[axis + 1..];
+        let fits =
+            |part: &Slot| part.shape.len() == first.shape.len() && shape::width(&part.shape[..axis]) == 1 && part.shape[axis + 1..] == first.shape[axis + 1..];
         if !parts.iter().all(fits) {
             return Err(unable(format!("Concat along axis {axis} of values that are not rows")));
         }
@@ -88,4 +89,3 @@ fn unsqueeze(from: &[usize], axes: &[i64]) -> Result<Vec<usize>> {
     let shape: Vec<usize> = (0..rank).map(|index| if axes.contains(&index) { 1 } else { rest.next().unwrap_or(1) }).collect();
     if shape::width(&shape) == shape::width(from) { Ok(shape) } else { Err(unable(format!("Unsqueeze of {from:?} along {axes:?}"))) }
 }
-

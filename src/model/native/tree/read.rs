@@ -109,15 +109,21 @@ pub(in super::super) fn classifier(node: &GraphNode, inputs: usize) -> Result<(T
 fn second(weights: &[RawWeight], bases: usize, transform: Transform, what: &str) -> Result<Option<Second>> {
     let (first, other) = (weights.iter().any(|weight| weight.target == 0), weights.iter().any(|weight| weight.target == 1));
     match (first, other, bases) {
-        (true, true, 0) | (true, false, 2) => return Ok(None),
-        (true, false, _) => {}
-        _ => return Err(unable(format!("{what} is binary with weights and base values on which runtimes differ; give weights of class 0 only, or of both classes and no base_values"))),
+        (true, true, 0) => return Ok(None),
+        (true, false, 0 | 1) => {}
+        _ => {
+            return Err(unable(format!(
+                "{what} is binary with weights and base values on which runtimes differ; give weights of class 0 only and at most one base value, or of both classes and none"
+            )));
+        }
     }
     let positive = weights.iter().all(|weight| weight.value >= 0.0);
     match (transform, positive) {
         (Transform::Logistic, _) => Ok(Some(Second::Logistic)),
         (Transform::None, true) => Ok(Some(Second::Complement)),
-        _ => Err(unable(format!("{what} has scores for one of two classes and no LOGISTIC post_transform, on which runtimes differ; use LOGISTIC, or weights for both classes"))),
+        _ => Err(unable(format!(
+            "{what} has scores for one of two classes and no LOGISTIC post_transform, on which runtimes differ; use LOGISTIC, or weights for both classes"
+        ))),
     }
 }
 
