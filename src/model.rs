@@ -1,10 +1,5 @@
-//! Models: from a bundle's folder to something that runs a row, and the slots that serve it.
+//! Models: from the bytes of an ONNX file to something that runs a row.
 
 pub mod backend;
-pub mod bundle;
-pub mod golden;
-pub mod manifest;
 pub mod native;
 pub mod onnx_ir;
-pub mod stats;
-pub mod store;

@@ -1,10 +1,11 @@
 //! The ONNX graph reader: from bytes to a graph whose names, sizes and order have been checked.
 //!
 //! A file is not trusted. Nothing here panics on damaged bytes; nothing is allocated from a size that the file only claims, so
-//! memory stays within a small multiple of the file's length; recursion ends at the decoder's limit of 100 levels. A graph that
+//! memory stays within a small multiple of the file's length (and messages are counted before they are decoded); recursion ends at the decoder's limit of 100 levels. A graph that
 //! refers to data outside its file is refused whole, wherever the reference stands.
 
 mod attribute;
+mod budget;
 mod external;
 mod names;
 mod proto;
@@ -108,6 +109,7 @@ impl Graph {
         if bytes.len() > MAX_BYTES {
             return Err(bad(format!("the file has {} bytes, more than the {MAX_BYTES} that are read", bytes.len())));
         }
+        budget::check(bytes)?;
         let model = proto::Model::decode(bytes).map_err(|error| bad(format!("not an ONNX file, or a damaged one: {error}")))?;
         external::refuse(&model)?;
         let opsets = opsets(&model)?;

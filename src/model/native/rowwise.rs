@@ -89,3 +89,21 @@ impl Scaler {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn norms_count_sizes_and_leave_zeros() {
+        let normed = |norm: Norm, from: [f32; 2]| {
+            let mut to = [f32::NAN; 2];
+            norm.apply(&from, &mut to);
+            to
+        };
+        assert_eq!(normed(Norm::L1, [1.0, -3.0]), [0.25, -0.75]);
+        assert_eq!(normed(Norm::L2, [3.0, -4.0]), [0.6, -0.8]);
+        assert_eq!(normed(Norm::L1, [0.0, 0.0]), [0.0, 0.0]);
+        assert_eq!(normed(Norm::L2, [3.0e38, 0.0]), [1.0, 0.0]);
+    }
+}

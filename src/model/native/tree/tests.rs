@@ -104,6 +104,15 @@ fn targets_take_their_own_trees() {
 }
 
 #[test]
+fn a_target_of_which_no_leaf_speaks_is_zero() {
+    for aggregate in [Aggregate::Sum, Aggregate::Average, Aggregate::Min, Aggregate::Max] {
+        let mut trees = flat(&[aggregate.neutral(), aggregate.neutral()], 1);
+        trees.aggregate = aggregate;
+        assert_eq!(trees.total(&[0, 1], 0), 0.0);
+    }
+}
+
+#[test]
 fn numbers_are_grouped() {
     assert_eq!([1, 999, 1_000, 12_345, 1_234_567].map(grouped), ["1", "999", "1,000", "12,345", "1,234,567"]);
 }

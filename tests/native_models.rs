@@ -1,0 +1,160 @@
+//! Every fixture through the graph reader and the native kernels, against the library that trained it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use foretick::model::backend::Backend;
+use foretick::model::native;
+use foretick::model::onnx_ir::Graph;
+
+/// |ours - theirs| <= ABS + REL |theirs|
+const ABS: f64 = 1e-6;
+const REL: f64 = 1e-5;
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("models/fixtures")
+}
+
+fn compiled(path: &Path) -> Box<dyn Backend> {
+    let graph = Graph::parse(&fs::read(path).unwrap()).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    native::compile(&graph).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn load(name: &str) -> Box<dyn Backend> {
+    compiled(&folder().join(name).with_extension("onnx"))
+}
+
+fn fixtures() -> Vec<PathBuf> {
+    let mut found: Vec<PathBuf> =
+        fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.extension().is_some_and(|ext| ext == "onnx")).collect();
+    found.sort();
+    found
+}
+
+/// A fixture's rows with the answers that belong to them, and where those stand among the model's outputs.
+struct Table {
+    rows: Vec<Vec<f32>>,
+    answers: Vec<Vec<f64>>,
+    columns: Vec<usize>,
+}
+
+impl Table {
+    fn read(path: &Path, backend: &dyn Backend) -> Table {
+        let text = fs::read_to_string(path.with_extension("csv")).unwrap();
+        let mut lines = text.lines();
+        let header: Vec<&str> = lines.next().unwrap().split(',').collect();
+        let inputs = header.iter().filter(|name| name.starts_with('x')).count();
+        let columns = header[inputs..].iter().map(|name| column(backend, name)).collect();
+        let mut table = Table { rows: Vec::new(), answers: Vec::new(), columns };
+        for line in lines {
+            let cells: Vec<&str> = line.split(',').collect();
+            table.rows.push(cells[..inputs].iter().map(|cell| cell.parse().unwrap()).collect());
+            table.answers.push(cells[inputs..].iter().map(|cell| cell.parse().unwrap()).collect());
+        }
+        table
+    }
+}
+
+/// Where `tensor[column]` stands.
+fn column(backend: &dyn Backend, name: &str) -> usize {
+    let (tensor, index) = name.trim_end_matches(']').split_once('[').unwrap();
+    let mut start = 0;
+    for port in backend.outputs() {
+        if port.name == tensor {
+            return start + index.parse::<usize>().unwrap();
+        }
+        start += port.width;
+    }
+    panic!("no output {tensor}");
+}
+
+fn run(backend: &dyn Backend, row: &[f32]) -> Vec<f32> {
+    let mut out = vec![f32::NAN; backend.output_width()];
+    let mut scratch = vec![f32::NAN; backend.scratch_len()];
+    backend.run(row, &mut scratch, &mut out);
+    out
+}
+
+#[test]
+fn every_fixture_gives_what_its_library_gives() {
+    let fixtures = fixtures();
+    assert!(fixtures.len() >= 20, "fixtures are missing");
+    let mut wrong = Vec::new();
+    for path in &fixtures {
+        let backend = compiled(path);
+        let table = Table::read(path, &*backend);
+        assert!(table.rows.len() >= 30 && !table.columns.is_empty());
+        let (mut worst, mut misses) = (0.0_f64, 0);
+        for (row, answers) in table.rows.iter().zip(&table.answers) {
+            let out = run(&*backend, row);
+            for (column, theirs) in table.columns.iter().zip(answers) {
+                let error = (f64::from(out[*column]) - theirs).abs();
+                worst = worst.max(error / (1.0 + theirs.abs()));
+                // No answer of any of these models is NaN.
+                misses += usize::from(error.is_nan() || error > ABS + REL * theirs.abs());
+            }
+        }
+        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+        println!("{name:20} {} rows, worst {worst:.1e}, {} bytes; {}: {}", table.rows.len(), backend.memory_bytes(), backend.family(), backend.summary());
+        if misses > 0 {
+            wrong.push(format!("{name}: {misses} values, worst {worst:e}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn backends_say_what_they_are() {
+    let linear = load("four_logistic");
+    assert_eq!((linear.family(), linear.input(), linear.input_width()), ("linear", "x", 5));
+    assert_eq!(linear.outputs().len(), 1);
+    assert_eq!((linear.outputs()[0].name.as_str(), linear.outputs()[0].width), ("p", 4));
+    assert!(!linear.accepts_missing() && linear.thresholds().is_empty());
+    let trees = load("xgb_2_missing");
+    assert_eq!((trees.family(), trees.input()), ("tree ensemble", "X"));
+    assert!(trees.summary().starts_with("17 trees, depth 3, ") && trees.summary().ends_with(" nodes, <, missing values"), "{}", trees.summary());
+    assert!(trees.accepts_missing());
+    assert_eq!(trees.outputs().iter().map(|port| port.name.as_str()).collect::<Vec<_>>(), ["probabilities"]);
+    let thresholds = trees.thresholds();
+    assert!(thresholds.len() > 20 && thresholds.windows(2).all(|pair| pair[0] < pair[1]));
+}
+
+#[test]
+fn a_wrong_length_gives_nan_and_no_panic() {
+    for path in fixtures() {
+        let backend = compiled(&path);
+        let (mut scratch, mut out) = (vec![0.0; backend.scratch_len()], vec![0.0; backend.output_width()]);
+        backend.run(&[1.0; 4], &mut scratch, &mut out);
+        assert!(out.iter().all(|value| value.is_nan()));
+        let mut short = vec![0.0; backend.output_width() + 1];
+        backend.run(&[1.0; 5], &mut scratch, &mut short);
+        assert!(short.iter().all(|value| value.is_nan()));
+    }
+}
+
+/// Every sum over trees has one order: the answers of one row are the same bits every time, whatever the scratch memory held.
+#[test]
+fn answers_do_not_depend_on_scratch() {
+    for path in fixtures() {
+        let backend = compiled(&path);
+        let row = [0.3, -1.2, 0.0, 2.5, -0.7];
+        let first = run(&*backend, &row);
+        let (mut scratch, mut out) = (vec![f32::from_bits(u32::MAX); backend.scratch_len() + 3], vec![0.0; backend.output_width()]);
+        backend.run(&row, &mut scratch, &mut out);
+        let bits = |values: &[f32]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+        assert_eq!(bits(&first), bits(&out), "{}", path.display());
+    }
+}
+
+#[test]
+fn infinite_inputs_take_a_side() {
+    for path in fixtures() {
+        let backend = compiled(&path);
+        if backend.family() == "tree ensemble" {
+            for value in [f32::INFINITY, f32::NEG_INFINITY] {
+                assert!(run(&*backend, &[value; 5]).iter().all(|value| value.is_finite()), "{}", path.display());
+            }
+        }
+    }
+}
