@@ -4,7 +4,8 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking"))]
 
 pub mod error;
-pub mod model;
+pub mod config;
+pub mod clock;
 pub mod types;
 #[cfg(feature = "source")]
 pub mod source;

@@ -1,5 +1,10 @@
-//! Models: from the bytes of an ONNX file to something that runs a row.
+//! Fourth stage: from a bundle's folder to models that run a row, and the slots that serve them.
 
 pub mod backend;
-pub mod native;
 pub mod onnx_ir;
+pub mod native;
+pub mod manifest;
+pub mod stats;
+pub mod golden;
+pub mod bundle;
+pub mod store;

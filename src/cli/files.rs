@@ -1,0 +1,100 @@
+//! Files that the command writes and folders that it finds.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use foretick::{Error, Result, Status};
+
+/// An error that names the file.
+pub fn io_error(path: &Path, error: &io::Error) -> Error {
+    let status = if error.kind() == io::ErrorKind::StorageFull { Status::DiskFull } else { Status::Io };
+    Error::new(status, format!("{}: {error}", path.display()))
+}
+
+/// A file under a temporary name, renamed when it is complete and removed when it is not.
+pub struct Output {
+    path: PathBuf,
+    temporary: PathBuf,
+    writer: Option<BufWriter<File>>,
+}
+
+impl Output {
+    /// Starts a file beside its final name.
+    pub fn create(path: &Path) -> Result<Output> {
+        let name = path.file_name().ok_or_else(|| Error::new(Status::InvalidArgument, format!("{} names no file", path.display())))?;
+        let temporary = path.with_file_name(format!(".{}.{}.part", name.to_string_lossy(), std::process::id()));
+        let file = File::create(&temporary).map_err(|error| io_error(&temporary, &error))?;
+        Ok(Output { path: path.to_owned(), temporary, writer: Some(BufWriter::with_capacity(1 << 16, file)) })
+    }
+
+    /// Writes text.
+    pub fn write(&mut self, text: &str) -> Result<()> {
+        let Some(writer) = &mut self.writer else { return Ok(()) };
+        writer.write_all(text.as_bytes()).map_err(|error| io_error(&self.temporary, &error))
+    }
+
+    /// Gives the file its name.
+    pub fn finish(mut self) -> Result<()> {
+        let Some(writer) = self.writer.take() else { return Ok(()) };
+        let flushed = writer.into_inner().map_err(io::IntoInnerError::into_error).and_then(|file| file.sync_all());
+        let done = flushed.and_then(|()| std::fs::rename(&self.temporary, &self.path));
+        done.map_err(|error| io_error(&self.path, &error))
+    }
+}
+
+impl Drop for Output {
+    fn drop(&mut self) {
+        if self.writer.take().is_some() {
+            // The run failed and says why; a part that cannot be removed is no further news.
+            let _ = std::fs::remove_file(&self.temporary);
+        }
+    }
+}
+
+/// A bundle's folder: the path itself, or its highest version (`v1`, `v2`, ...) when it is a name's folder.
+pub fn locate_bundle(path: &Path) -> Result<PathBuf> {
+    if path.join("manifest.toml").is_file() {
+        return Ok(path.to_owned());
+    }
+    let entries = std::fs::read_dir(path).map_err(|error| io_error(path, &error))?;
+    let version = |folder: &Path| folder.file_name()?.to_str()?.strip_prefix('v')?.parse::<u64>().ok();
+    let folders = entries.filter_map(|entry| entry.ok().map(|entry| entry.path())).filter(|folder| folder.join("manifest.toml").is_file());
+    let newest = folders.filter_map(|folder| version(&folder).map(|version| (version, folder))).max();
+    newest.map(|(_, folder)| folder).ok_or_else(|| {
+        Error::new(Status::NotFound, format!("{}: no manifest.toml here and none in folders v1, v2, ...; name a bundle's folder", path.display()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_folder_means_its_highest_version() {
+        let folder = tempfile::tempdir().unwrap();
+        for version in ["v2", "v10", "v9x", "v11"] {
+            std::fs::create_dir(folder.path().join(version)).unwrap();
+            if version != "v11" {
+                std::fs::write(folder.path().join(version).join("manifest.toml"), "").unwrap();
+            }
+        }
+        assert_eq!(locate_bundle(folder.path()).unwrap(), folder.path().join("v10"));
+        assert_eq!(locate_bundle(&folder.path().join("v2")).unwrap(), folder.path().join("v2"));
+        assert_eq!(locate_bundle(&folder.path().join("v11")).unwrap_err().status(), Status::NotFound);
+    }
+
+    #[test]
+    fn a_file_has_its_name_only_when_complete() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out.csv");
+        let mut output = Output::create(&path).unwrap();
+        output.write("a").unwrap();
+        drop(output);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+        let mut output = Output::create(&path).unwrap();
+        output.write("b").unwrap();
+        output.finish().unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "b");
+    }
+}
