@@ -1,5 +1,7 @@
 //! Arguments, exit codes and the commands.
 
+mod demo;
+mod doctor;
 mod features;
 mod files;
 mod inspect;
@@ -25,12 +27,16 @@ struct Args {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Drive the engine with a simulated market and show what it does.
+    Demo(demo::DemoArgs),
     /// Run recorded files through the engine: rows of features, predictions, or both.
     Replay(replay::ReplayArgs),
     /// List the operators that a schema may name, or what a schema expands to.
     Features(features::FeaturesArgs),
     /// Verify a bundle and show what it holds, which backend each member got, and why.
     Inspect(inspect::InspectArgs),
+    /// Check this machine, this build and its bundles.
+    Doctor(doctor::DoctorArgs),
 }
 
 /// Parses the arguments and runs the command.
@@ -40,6 +46,8 @@ pub fn run() -> ExitCode {
         Command::Replay(replay) => replay::run(&replay, args.json),
         Command::Features(features) => features::run(&features, args.json),
         Command::Inspect(inspect) => inspect::run(&inspect, args.json),
+        Command::Demo(demo) => demo::run(&demo, args.json),
+        Command::Doctor(doctor) => doctor::run(&doctor, args.json),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

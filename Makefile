@@ -1,0 +1,61 @@
+# Everything is installed into the checkout: target/, .venv/.
+# `make test` is what CI runs; `make verify` adds what takes longer or needs recorded data.
+
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+
+.PHONY: test lint rust benches reference verify models models-check header clean
+
+test: lint rust benches reference
+
+lint:
+	cargo fmt --check
+	cargo clippy --all-targets --locked -- -D warnings
+	cargo clippy --lib --no-default-features --locked -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --locked
+
+rust:
+	cargo test --locked
+
+benches:
+	cargo bench --no-run --locked
+
+# The independent reference of the features: its own tests, then the engine against it on recorded data.
+reference: $(VENV)/tests.done
+	$(PY) tests/reference/self_test.py
+	cargo build --locked
+	FORETICK=target/debug/foretick $(PY) tests/reference/recorded_check.py
+
+verify: test models-check
+	FORETICK_FULL=1 FORETICK=target/debug/foretick $(PY) tests/reference/recorded_check.py
+	cargo bench --locked
+
+# Trains the shipped bundles anew (about ten minutes; btc-1m needs FORETICK_DATA).
+models: $(VENV)/models.done
+	cargo build --release --locked
+	$(PY) models/train.py sim
+	$(PY) models/train.py btc-1m
+
+# Every member's output on the held-out period against its training library.
+models-check: $(VENV)/models.done
+	cargo build --release --locked
+	$(PY) models/check.py
+
+# Writes include/foretick.h from the source.
+header:
+	FORETICK_BLESS=1 cargo test --locked --test header
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/tests.done: tests/requirements.txt | $(VENV)/bin/python
+	$(PY) -m pip install --quiet --disable-pip-version-check -r tests/requirements.txt
+	touch $@
+
+$(VENV)/models.done: models/requirements.txt | $(VENV)/bin/python
+	$(PY) -m pip install --quiet --disable-pip-version-check -r models/requirements.txt
+	touch $@
+
+clean:
+	rm -rf target $(VENV)

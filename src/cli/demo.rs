@@ -1,0 +1,48 @@
+//! `foretick demo`: a simulated market with a planted edge, driven through the engine.
+
+mod meter;
+mod report;
+mod run;
+
+use std::path::PathBuf;
+
+use clap::Args;
+use foretick::Result;
+
+use super::files::locate_bundle;
+
+#[derive(Args)]
+pub struct DemoArgs {
+    /// Steps of 100 ms to simulate.
+    #[arg(long, default_value_t = 300_000, value_parser = clap::value_parser!(u64).range(1_000..=100_000_000))]
+    steps: u64,
+    /// Seed of the market; the same seed gives the same predictions.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Folder of the bundle `sim` with its versions v1 and v2.
+    #[arg(long)]
+    models: Option<PathBuf>,
+    /// No running display.
+    #[arg(long)]
+    quiet: bool,
+}
+
+pub fn run(args: &DemoArgs, json: bool) -> Result<()> {
+    let folder = sim_folder(args)?;
+    let outcome = run::run(args, &folder)?;
+    report::show(&outcome, json);
+    Ok(())
+}
+
+/// `--models`, else `models/sim` here, else the one of the checkout that the command was built in.
+fn sim_folder(args: &DemoArgs) -> Result<PathBuf> {
+    if let Some(folder) = &args.models {
+        return Ok(folder.clone());
+    }
+    let here = PathBuf::from("models/sim");
+    if locate_bundle(&here).is_ok() {
+        return Ok(here);
+    }
+    let built = std::env::current_exe().ok().and_then(|exe| Some(exe.ancestors().nth(3)?.join("models/sim")));
+    Ok(built.filter(|folder| locate_bundle(folder).is_ok()).unwrap_or(here))
+}

@@ -1,0 +1,233 @@
+//! Features against TA-Lib's vectors, against a batch, and against the future.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::sync::Arc;
+
+use foretick::engine::Extractor;
+use foretick::features::ops::windowed::{mean, mean_and_deviation, sum};
+use foretick::features::spec::Schema;
+use foretick::source::simulator::Simulator;
+use foretick::types::Slot;
+use foretick::types::event::{BAR_TAKER, Bar, Record};
+use foretick::window::sampler::{Price, SamplerSpec, Sampling};
+
+const MINUTE: i64 = 60_000_000_000;
+const BARS: SamplerSpec = SamplerSpec { sampling: Sampling::Bar, interval_ns: MINUTE, price: Price::Trade, reset_after: None, max_book_age_ns: None };
+const TIME: SamplerSpec = SamplerSpec { sampling: Sampling::Time, interval_ns: 100_000_000, ..BARS };
+
+/// One row as it came out: time, values, validity.
+#[derive(Clone, Debug, PartialEq)]
+struct Out {
+    time_ns: i64,
+    values: Vec<f64>,
+    valid: u64,
+}
+
+fn collect(rows: &mut Vec<Out>) -> impl FnMut(foretick::engine::Row<'_>) {
+    |row| rows.push(Out { time_ns: row.step.time_ns, values: row.raw.to_vec(), valid: row.raw_valid[0] })
+}
+
+/// The vectors' steps as bars, and TA-Lib's columns by name.
+struct Vectors {
+    bars: Vec<Bar>,
+    names: Vec<String>,
+    columns: Vec<Vec<Option<f64>>>,
+}
+
+impl Vectors {
+    fn read() -> Vectors {
+        let text = include_str!("vectors/talib.csv");
+        let mut lines = text.lines();
+        let names: Vec<String> = lines.next().unwrap().split(',').map(str::to_owned).collect();
+        let rows: Vec<Vec<Option<f64>>> = lines.map(|line| line.split(',').map(|cell| cell.parse().ok()).collect()).collect();
+        let columns: Vec<Vec<Option<f64>>> = (0..names.len()).map(|at| rows.iter().map(|row| row[at]).collect()).collect();
+        let value = |name: &str, row: usize| columns[names.iter().position(|known| known == name).unwrap()][row].unwrap();
+        let bar = |row: usize| {
+            let open_ns = row as i64 * MINUTE;
+            let mut bar = Bar { open_ns, interval_ns: MINUTE, known: BAR_TAKER, ..Bar::of(1, open_ns + MINUTE) };
+            (bar.open, bar.high, bar.low, bar.close) = (value("open", row), value("high", row), value("low", row), value("close", row));
+            (bar.volume, bar.taker_buy, bar.taker_sell) = (value("volume", row), value("taker_buy", row), value("taker_sell", row));
+            bar
+        };
+        let bars = (0..rows.len()).map(bar).collect();
+        Vectors { bars, names, columns }
+    }
+
+    fn column(&self, name: &str) -> &[Option<f64>] {
+        &self.columns[self.names.iter().position(|known| known == name).unwrap_or_else(|| panic!("column {name}"))]
+    }
+
+    fn rows(&self) -> Vec<Out> {
+        let mut extractor = Extractor::new(Arc::new(Schema::baseline25(BARS).unwrap()));
+        let mut rows = Vec::new();
+        for bar in &self.bars {
+            extractor.push(0, bar.slots(), &mut collect(&mut rows)).unwrap();
+        }
+        rows
+    }
+}
+
+/// |ours - theirs| <= 1e-9 |theirs| + k 2^-52 s, from a step on; where the page's own rule differs from
+/// TA-Lib (flat windows) `skip` says so.
+fn agree(vectors: &Vectors, rows: &[Out], feature: usize, column: &str, from: usize, slack: impl Fn(usize) -> f64, skip: impl Fn(usize) -> bool) {
+    let mut compared = 0;
+    for (at, theirs) in vectors.column(column).iter().enumerate().skip(from) {
+        let Some(theirs) = theirs.filter(|_| !skip(at)) else { continue };
+        assert!(rows[at].valid >> feature & 1 == 1, "{column} at {at} is off");
+        let (ours, allowed) = (rows[at].values[feature], 1e-9 * theirs.abs() + 2f64.powi(-52) * slack(at));
+        assert!((ours - theirs).abs() <= allowed, "{column} at {at}: {ours}, TA-Lib {theirs}, allowed {allowed}");
+        compared += 1;
+    }
+    assert!(compared > 100, "{column}: only {compared} compared");
+}
+
+#[test]
+fn the_recursive_and_windowed_features_equal_ta_lib() {
+    let vectors = Vectors::read();
+    let rows = vectors.rows();
+    let close = |at: usize| vectors.bars[at].close;
+    let flat = |at: usize, n: usize| (at + 1 - n..=at).all(|i| vectors.bars[i].close == close(at));
+    let volumes = |at: usize| mean(&(at - 19..=at).map(|i| vectors.bars[i].volume).collect::<Vec<_>>());
+    let extremes = |at: usize| {
+        let window = &vectors.bars[at - 13..=at];
+        window.iter().map(|bar| bar.high).fold(0.0, f64::max) == window.iter().map(|bar| bar.low).fold(f64::MAX, f64::min)
+    };
+    agree(&vectors, &rows, 1, "sma_5", 4, |at| 4.0 * close(at), |_| false);
+    agree(&vectors, &rows, 2, "sma_20", 19, |at| 4.0 * close(at), |_| false);
+    agree(&vectors, &rows, 3, "std_20", 19, |at| 128.0 * close(at), |_| false);
+    agree(&vectors, &rows, 9, "volume_std_20", 19, |at| 128.0 * volumes(at), |_| false);
+    agree(&vectors, &rows, 16, "rsi_14", 600, |_| 32.0 * 100.0, |_| false);
+    agree(&vectors, &rows, 17, "macd", 600, |at| 32.0 * close(at), |_| false);
+    let width = |at: usize| 4.0 * rows[at].values[3];
+    agree(&vectors, &rows, 18, "percent_b", 19, |at| 1024.0 * close(at) / width(at), |at| flat(at, 20));
+    agree(&vectors, &rows, 19, "stochf_k_14", 13, |_| 4.0 * 100.0, extremes);
+    agree(&vectors, &rows, 20, "willr_14", 13, |_| 4.0 * 100.0, extremes);
+    agree(&vectors, &rows, 22, "atr_14", 600, |_| 0.0, |_| false);
+    agree(&vectors, &rows, 23, "mom_10", 10, |_| 0.0, |_| false);
+    agree(&vectors, &rows, 24, "roc_10", 10, |_| 4.0 * 100.0, |_| false);
+    let typical: Vec<f64> = vectors.bars.iter().map(|bar| (bar.high + bar.low + bar.close) / 3.0).collect();
+    let deviation = |at: usize| {
+        let window = &typical[at - 19..=at];
+        let centre = mean(window);
+        window.iter().map(|value| (value - centre).abs()).sum::<f64>() / 20.0
+    };
+    let flat_typical = |at: usize| deviation(at) <= 1e-12 * typical[at];
+    agree(&vectors, &rows, 21, "cci_20", 19, |at| 128.0 * typical[at] / (0.015 * deviation(at)), flat_typical);
+}
+
+#[test]
+fn flat_windows_follow_the_page() {
+    let mut extractor = Extractor::new(Arc::new(Schema::baseline25(BARS).unwrap()));
+    let mut rows = Vec::new();
+    for i in 0..700 {
+        let open_ns = i * MINUTE;
+        let bar = Bar { open_ns, interval_ns: MINUTE, open: 0.1, high: 0.1, low: 0.1, close: 0.1, ..Bar::of(1, open_ns + MINUTE) };
+        extractor.push(0, bar.slots(), &mut collect(&mut rows)).unwrap();
+    }
+    let last = rows.last().unwrap();
+    let expected = [(1, 0.1), (2, 0.1), (3, 0.0), (8, 0.0), (16, 50.0), (18, 0.5), (19, 50.0), (20, -50.0), (21, 0.0), (22, 0.0), (24, 0.0)];
+    for (feature, value) in expected {
+        assert_eq!(last.values[feature], value, "feature {feature}");
+    }
+    assert!(last.values[17].abs() <= 32.0 * 2f64.powi(-52) * 0.1, "the averages are seeded from sums of other lengths");
+    let missing: Vec<usize> = (0..25).filter(|feature| last.valid >> feature & 1 == 0).collect();
+    assert_eq!(missing, [10, 11, 12, 13, 14, 15], "a bar without taker columns has neither book nor taker side");
+}
+
+#[test]
+fn bits_come_on_at_first() {
+    let rows = Vectors::read().rows();
+    let schema = Schema::baseline25(BARS).unwrap();
+    for (index, feature) in schema.features.iter().enumerate().filter(|(index, _)| !(10..15).contains(index)) {
+        let on = rows.iter().position(|row| row.valid >> index & 1 == 1).unwrap();
+        assert_eq!(on as u64, feature.first(), "{}", feature.name);
+    }
+}
+
+/// The events of some simulated steps of one stream of `sim_a`.
+fn simulated(steps: usize) -> Vec<Vec<Slot>> {
+    let (mut simulator, mut slots, mut events) = (Simulator::new(7), Vec::new(), Vec::new());
+    for _ in 0..steps {
+        slots.clear();
+        simulator.step(&mut slots);
+        let mut rest = &slots[..];
+        while let Some(head) = foretick::ingest::gate::head(rest) {
+            let (event, after) = rest.split_at(usize::from(head.slots));
+            if head.stream == 1 {
+                events.push(event.to_vec());
+            }
+            rest = after;
+        }
+    }
+    events
+}
+
+fn run(events: &[Vec<Slot>], sampler: SamplerSpec) -> Vec<Out> {
+    let mut extractor = Extractor::new(Arc::new(Schema::baseline25(sampler).unwrap()));
+    let mut rows = Vec::new();
+    for event in events {
+        extractor.push(0, event, &mut collect(&mut rows)).unwrap();
+    }
+    rows
+}
+
+#[test]
+fn windowed_features_equal_a_batch_bit_for_bit() {
+    let rows = run(&simulated(1_500), TIME);
+    let closes: Vec<f64> = {
+        // Closes follow from the changes only up to rounding, so they are taken from a schema of their own.
+        let schema =
+            Schema::from_text("[sampler]\nkind = \"time\"\ninterval_ms = 100\n[window]\nrows = 60\n[schema]\nfeatures = [{ op = \"sma\", period = 1 }]\n")
+                .unwrap();
+        let mut extractor = Extractor::new(Arc::new(schema));
+        let mut rows = Vec::new();
+        for event in &simulated(1_500) {
+            extractor.push(0, event, &mut collect(&mut rows)).unwrap();
+        }
+        rows.iter().map(|row| row.values[0]).collect()
+    };
+    let volumes: Vec<f64> = rows.iter().map(|row| row.values[5]).collect();
+    assert_eq!(rows.len(), closes.len());
+    for at in 59..rows.len() {
+        let value = &rows[at].values;
+        let close = |n: usize| &closes[at + 1 - n..=at];
+        let volume = |n: usize| &volumes[at + 1 - n..=at];
+        let bits = |a: f64, b: f64, what: &str| assert_eq!(a.to_bits(), b.to_bits(), "{what} at {at}: {a} {b}");
+        bits(value[1], mean(close(5)), "sma_5");
+        bits(value[2], mean(close(20)), "sma_20");
+        bits(value[3], mean_and_deviation(close(20)).1, "std_20");
+        bits(value[6], mean(volume(5)), "volume_sma_5");
+        bits(value[7], sum(volume(60)), "volume_sum_60");
+        bits(value[9], mean_and_deviation(volume(20)).1, "volume_std_20");
+        bits(value[23], closes[at] - closes[at - 10], "momentum_10");
+    }
+}
+
+#[test]
+fn rows_do_not_see_the_future() {
+    let events = simulated(900);
+    let whole = run(&events, TIME);
+    for cut in (1..events.len()).step_by(events.len() / 40) {
+        let prefix = run(&events[..cut], TIME);
+        assert_eq!(prefix[..], whole[..prefix.len()], "computing on the first {cut} events gives other rows");
+    }
+}
+
+#[test]
+fn a_restart_counts_from_the_restart() {
+    let mut events = simulated(100);
+    let gap = 100 * 100_000_000;
+    let mut later = simulated(100);
+    let last = foretick::ingest::gate::head(events.last().unwrap()).unwrap().known_ns;
+    let first = foretick::ingest::gate::head(&later[0]).unwrap().known_ns;
+    for event in &mut later {
+        event[0].0[1] = (event[0].0[1] as i64 - first + last + gap) as u64;
+        event[0].0[3] = 0;
+    }
+    let fresh = run(&later, TIME);
+    events.extend(later);
+    let both = run(&events, TIME);
+    let tail = &both[both.len() - fresh.len()..];
+    assert_eq!(tail, &fresh[..], "after more than 60 silent steps everything starts anew");
+    assert_eq!(both[both.len() - fresh.len() - 1].values[5], 0.0, "the last rows before it are carried");
+}
