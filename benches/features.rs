@@ -13,8 +13,7 @@ use foretick::types::step::Step;
 use foretick::window::rolling::Rolling;
 use foretick::window::sampler::{Price, SamplerSpec, Sampling};
 
-const SAMPLER: SamplerSpec =
-    SamplerSpec { sampling: Sampling::Time, interval_ns: 100_000_000, price: Price::Trade, reset_after: None, max_book_age_ns: None };
+const SAMPLER: SamplerSpec = SamplerSpec { sampling: Sampling::Time, interval_ns: 100_000_000, price: Price::Trade, reset_after: None, max_book_age_ns: None };
 
 /// Steps that differ, so that no branch is always taken; enough that none is soon repeated.
 fn steps() -> Vec<Step> {
@@ -31,7 +30,20 @@ fn steps() -> Vec<Step> {
             let buy = volume * random();
             let time_ns = 1_704_067_200_000_000_000 + i * 100_000_000;
             let (high, low) = (open.max(price) * (1.0 + 1e-4 * random()), open.min(price) * (1.0 - 1e-4 * random()));
-            Step { time_ns, close_ns: time_ns, open, high, low, close: price, volume, taker_buy: buy, taker_sell: volume - buy, trades: 3, taker_known: true, top: None }
+            Step {
+                time_ns,
+                close_ns: time_ns,
+                open,
+                high,
+                low,
+                close: price,
+                volume,
+                taker_buy: buy,
+                taker_sell: volume - buy,
+                trades: 3,
+                taker_known: true,
+                top: None,
+            }
         })
         .collect()
 }

@@ -30,7 +30,7 @@ enum Command {
     /// Drive the engine with a simulated market and show what it does.
     Demo(demo::DemoArgs),
     /// Run recorded files through the engine: rows of features, predictions, or both.
-    Replay(replay::ReplayArgs),
+    Replay(Box<replay::ReplayArgs>),
     /// List the operators that a schema may name, or what a schema expands to.
     Features(features::FeaturesArgs),
     /// Verify a bundle and show what it holds, which backend each member got, and why.

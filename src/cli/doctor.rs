@@ -118,7 +118,7 @@ fn engine() -> Check {
     let work = || {
         let engine = Engine::open_text("")?;
         let mut simulator = Simulator::new(1);
-        let ids = simulator.streams().iter().map(|stream| engine.add_stream(&stream.name, "")).collect::<Result<Vec<u32>>>()?;
+        let ids = simulator.streams().iter().map(|stream| engine.add_stream(stream.name, "")).collect::<Result<Vec<u32>>>()?;
         simulator.set_streams(&ids)?;
         let (mut lane, mut events) = (engine.open_lane("")?, Vec::new());
         for _ in 0..100 {

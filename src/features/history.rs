@@ -1,5 +1,8 @@
 //! The last steps as one slice a column, shared by all windowed operators of a track.
 
+use std::cell::Cell;
+
+use crate::features::ops::windowed::mean_and_deviation;
 use crate::types::step::Step;
 
 /// A column of steps that operators may read.
@@ -72,6 +75,17 @@ pub struct History {
     place: [u8; Column::COUNT],
     values: Box<[f64]>,
     taker_unknown: Option<u64>,
+    pushed: u64,
+    /// By column.
+    moments: [Cell<Moments>; Column::COUNT],
+}
+
+/// Mean and deviation computed last: a deviation and a band over the same closes share them.
+#[derive(Clone, Copy, Debug, Default)]
+struct Moments {
+    pushed: u64,
+    n: usize,
+    value: (f64, f64),
 }
 
 impl History {
@@ -88,11 +102,12 @@ impl History {
                 start += 2 * rows;
             }
         }
-        History { rings: rings.into(), place, values: vec![0.0; start].into(), taker_unknown: None }
+        History { rings: rings.into(), place, values: vec![0.0; start].into(), taker_unknown: None, pushed: 0, moments: Default::default() }
     }
 
     /// Appends a step; `since` counts steps from the last restart.
     pub fn push(&mut self, step: &Step, since: u64) {
+        self.pushed += 1;
         for ring in &mut self.rings {
             let value = ring.column.of(step);
             self.values[ring.start + ring.next] = value;
@@ -112,6 +127,19 @@ impl History {
         &self.values[end - n.min(ring.rows)..end]
     }
 
+    /// Mean and population deviation of the last `n` values of a column.
+    #[must_use]
+    pub fn moments(&self, column: Column, n: usize) -> (f64, f64) {
+        let place = &self.moments[column as usize];
+        let known = place.get();
+        if known.pushed == self.pushed && known.n == n {
+            return known.value;
+        }
+        let value = mean_and_deviation(self.last(column, n));
+        place.set(Moments { pushed: self.pushed, n, value });
+        value
+    }
+
     /// The last step whose taker side is not known, counted as in [`History::push`].
     #[must_use]
     pub fn taker_unknown(&self) -> Option<u64> {
@@ -123,6 +151,7 @@ impl History {
         self.values.fill(0.0);
         self.rings.iter_mut().for_each(|ring| ring.next = 0);
         self.taker_unknown = None;
+        self.pushed += 1;
     }
 
     /// Bytes on the heap.

@@ -175,7 +175,7 @@ impl LongWindow {
         self.equal = if self.pushed > 0 && last == value { self.equal + 1 } else { 1 };
         let leaving = std::mem::replace(&mut self.ring[at], value);
         self.pushed += 1;
-        if self.pushed % n == 0 {
+        if self.pushed.is_multiple_of(n) {
             return self.anchor_anew();
         }
         if self.pushed > n {

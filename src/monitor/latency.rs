@@ -24,14 +24,14 @@ fn bump(counter: &AtomicU64, by: u64) {
 }
 
 fn bucket(ns: u32) -> usize {
-    let octave = 31 - (ns | 4).leading_zeros() as usize;
+    let ns = ns.max(4);
+    let octave = 31 - ns.leading_zeros() as usize;
     4 * octave + (ns >> (octave - 2) & 3) as usize
 }
 
-/// Least value of a bucket; the lowest ones, below 4 ns, count as 0.
+/// Least value of a bucket; what is below 4 ns counts as 4.
 fn floor(bucket: usize) -> u64 {
-    let octave = bucket / 4;
-    if octave < 2 { 0 } else { (4 + bucket as u64 % 4) << (octave - 2) }
+    (4 + bucket as u64 % 4) << (bucket / 4).saturating_sub(2)
 }
 
 impl Histogram {

@@ -24,6 +24,14 @@ macro_rules! counters {
     };
 }
 
+type Sampled = (&'static str, &'static str, fn(&LaneCounters) -> &Histogram);
+
+const HISTOGRAMS: [Sampled; 3] = [
+    ("event_ns", "Time to apply an event, 1 in 64.", |lane| &lane.event_ns),
+    ("step_ns", "Time to compute a step's features, 1 in 64.", |lane| &lane.step_ns),
+    ("predict_ns", "Time to predict, 1 in 64.", |lane| &lane.predict_ns),
+];
+
 counters! {
     events "Events applied.";
     skipped "Events taken but not applied: late, duplicate or out of order.";
@@ -75,12 +83,7 @@ pub fn exposition(gauges: &[Gauge], lanes: &[(u16, &LaneCounters)]) -> String {
             let _ = writeln!(text, "foretick_{name}_total{{lane=\"{lane}\"}} {}", counter(counters).get());
         }
     }
-    let histograms: [(&str, &str, fn(&LaneCounters) -> &Histogram); 3] = [
-        ("event_ns", "Time to apply an event, 1 in 64.", |lane| &lane.event_ns),
-        ("step_ns", "Time to compute a step's features, 1 in 64.", |lane| &lane.step_ns),
-        ("predict_ns", "Time to predict, 1 in 64.", |lane| &lane.predict_ns),
-    ];
-    for (name, help, histogram) in histograms {
+    for (name, help, histogram) in HISTOGRAMS {
         let _ = writeln!(text, "# HELP foretick_{name} {help}\n# TYPE foretick_{name} histogram");
         for (lane, counters) in lanes {
             write_histogram(&mut text, name, *lane, histogram(counters));

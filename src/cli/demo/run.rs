@@ -101,7 +101,7 @@ fn open_versions(engine: &Engine, folder: &Path) -> Result<[Arc<Bundle>; 2]> {
 impl Demo {
     fn open(engine: &Engine, simulator: &mut Simulator) -> Result<Demo> {
         let streams = simulator.streams();
-        let ids = streams.iter().map(|stream| engine.add_stream(&stream.name, "")).collect::<Result<Vec<u32>>>()?;
+        let ids = streams.iter().map(|stream| engine.add_stream(stream.name, "")).collect::<Result<Vec<u32>>>()?;
         simulator.set_streams(&ids)?;
         let mut lane = engine.open_lane("")?;
         let pairs = simulator.pairs();

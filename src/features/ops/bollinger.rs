@@ -1,6 +1,6 @@
 //! Where the close stands in its Bollinger band.
 
-use super::windowed::{high_low, mean_and_deviation};
+use super::windowed::high_low;
 use super::{At, Op};
 use crate::features::history::Column;
 
@@ -21,7 +21,7 @@ impl Op for BollingerPosition {
         if high == low {
             return Some(0.5);
         }
-        let (mean, deviation) = mean_and_deviation(values);
+        let (mean, deviation) = at.history.moments(Column::Close, self.period);
         let (upper, lower) = (mean + self.width * deviation, mean - self.width * deviation);
         Some((at.step.close - lower) / (upper - lower))
     }

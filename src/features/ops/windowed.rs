@@ -79,7 +79,7 @@ impl Op for Windowed {
         Some(match self.statistic {
             Statistic::Mean => mean(values),
             Statistic::Sum => sum(values),
-            Statistic::Deviation => mean_and_deviation(values).1,
+            Statistic::Deviation => at.history.moments(self.column, self.period).1,
             Statistic::Range => {
                 let (high, low) = high_low(values, values);
                 high - low
