@@ -1,0 +1,5 @@
+//! What scenarios share.
+#![allow(dead_code, reason = "each scenario uses a part of it")]
+
+pub mod bundle;
+pub mod onnx;
