@@ -1,0 +1,39 @@
+//! What one row costs in each member of the shipped bundles, on their golden rows.
+#![allow(clippy::unwrap_used, reason = "a bench fails by panicking")]
+
+mod support;
+
+use std::hint::black_box;
+
+use criterion::{Criterion, criterion_group, criterion_main};
+
+/// Rows that differ, so that no path through a tree is learnt by heart.
+fn rows(width: usize) -> Vec<Vec<f32>> {
+    let mut state = 7u64;
+    let mut random = move || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        ((state >> 40) as f32 / (1u64 << 23) as f32 - 1.0) * 2.0
+    };
+    (0..1_024).map(|_| (0..width).map(|_| random()).collect()).collect()
+}
+
+fn members(c: &mut Criterion) {
+    for folder in ["sim/v1", "btc-1m/v1"] {
+        let (_engine, bundle) = support::bundle(folder);
+        for member in &bundle.members {
+            let backend = &member.backend;
+            let (rows, mut at) = (rows(backend.input_width()), 0);
+            let (mut scratch, mut out) = (vec![0.0; backend.scratch_len()], vec![0.0; backend.output_width()]);
+            c.bench_function(&format!("{folder} {}: {}", member.spec.name, backend.summary()), |b| {
+                b.iter(|| {
+                    at = (at + 1) % rows.len();
+                    backend.run(black_box(&rows[at]), &mut scratch, &mut out);
+                    out[0]
+                });
+            });
+        }
+    }
+}
+
+criterion_group!(benches, members);
+criterion_main!(benches);
