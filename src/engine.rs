@@ -80,7 +80,7 @@ impl Engine {
     /// Streams added so far, by id - 1.
     #[must_use]
     pub fn streams(&self) -> Vec<StreamEntry> {
-        self.shared.streams.read().clone()
+        self.shared.streams.read().entries.clone()
     }
 
     /// Reads and verifies a bundle; nothing serves yet.

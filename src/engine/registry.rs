@@ -1,5 +1,6 @@
 //! What the lanes of an engine share, all of it on cold paths but two atomic reads.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
@@ -21,6 +22,13 @@ pub struct StreamEntry {
     pub options: StreamOptions,
 }
 
+/// Streams by id - 1, and their ids by name.
+#[derive(Debug, Default)]
+pub struct Streams {
+    pub entries: Vec<StreamEntry>,
+    ids: HashMap<String, u32>,
+}
+
 /// Longest name of a stream, bytes.
 const STREAM_NAME_MOST: usize = 255;
 
@@ -31,7 +39,7 @@ pub struct Shared {
     pub clock: Clock,
     pub epoch: u64,
     pub store: Store,
-    pub streams: RwLock<Vec<StreamEntry>>,
+    pub streams: RwLock<Streams>,
     pub stream_count: AtomicU32,
     pub lanes: Mutex<Vec<(u16, Arc<LaneCounters>)>>,
     lane_numbers: Mutex<(Numbers, Vec<u64>)>,
@@ -69,23 +77,26 @@ impl Shared {
             return Err(Error::new(Status::InvalidArgument, format!("a stream's name has 1 to {STREAM_NAME_MOST} bytes, such as binance_spot:BTCUSDT")));
         }
         let mut streams = self.streams.write();
-        if let Some(at) = streams.iter().position(|stream| stream.name == name) {
-            if streams[at].options != options {
-                return Err(Error::new(Status::Conflict, format!("stream {name} exists with other options: {:?}", streams[at].options)));
+        if let Some(id) = streams.ids.get(name) {
+            let known = &streams.entries[*id as usize - 1].options;
+            if *known != options {
+                return Err(Error::new(Status::Conflict, format!("stream {name} exists with other options: {known:?}")));
             }
-            return Ok(at as u32 + 1);
+            return Ok(*id);
         }
-        if streams.len() >= self.config.limits.streams {
+        if streams.entries.len() >= self.config.limits.streams {
             return Err(Error::new(Status::Limit, format!("limits.streams is {}", self.config.limits.streams)));
         }
-        streams.push(StreamEntry { name: name.to_owned(), options });
-        self.stream_count.store(streams.len() as u32, Ordering::Release);
-        Ok(streams.len() as u32)
+        streams.entries.push(StreamEntry { name: name.to_owned(), options });
+        let id = streams.entries.len() as u32;
+        streams.ids.insert(name.to_owned(), id);
+        self.stream_count.store(id, Ordering::Release);
+        Ok(id)
     }
 
     pub fn stream_name(&self, id: u32) -> Result<String> {
         let streams = self.streams.read();
-        let entry = (id as usize).checked_sub(1).and_then(|at| streams.get(at));
+        let entry = (id as usize).checked_sub(1).and_then(|at| streams.entries.get(at));
         entry.map(|entry| entry.name.clone()).ok_or_else(|| Error::new(Status::UnknownStream, format!("stream {id} was not added to this engine")))
     }
 
