@@ -68,7 +68,7 @@ fn report(error: &Error, json: bool) {
 fn exit_code(status: Status) -> u8 {
     match status as i32 {
         1 => 2,
-        200..400 => 4,
+        10 | 13 | 200..400 => 4,
         400..600 => 3,
         600..700 => 4,
         _ => 1,

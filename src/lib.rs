@@ -19,3 +19,8 @@ pub mod monitor;
 pub mod engine;
 
 pub use error::{Error, Result, Status};
+
+/// The README's example is compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -64,9 +64,12 @@ fn shared_modules_import_no_stage() {
     }
 }
 
+/// A word, and whether a file may hold it.
+type Fence = (&'static str, fn(&str) -> bool);
+
 #[test]
 fn fences_hold() {
-    let fences: [(&str, fn(&str) -> bool); 4] = [
+    let fences: [Fence; 4] = [
         ("arc_swap::", |file| file == "src/model/store.rs"),
         ("prost::", |file| file.starts_with("src/model/onnx_ir")),
         ("extern \"C\"", |file| file.starts_with("src/ffi")),
