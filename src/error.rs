@@ -76,7 +76,7 @@ statuses! {
     Full = 18, "FULL";
     /// `foretick_init` has not been called.
     NotInitialised = 100, "NOT_INITIALISED";
-    /// Header and library differ in their major version.
+    /// Header and library differ in their major version, or the header is newer.
     AbiMismatch = 101, "ABI_MISMATCH";
     /// The process was forked after `foretick_init`.
     Forked = 102, "FORKED";

@@ -17,6 +17,7 @@ pub mod ensemble;
 pub mod decision;
 pub mod monitor;
 pub mod engine;
+pub mod ffi;
 
 pub use error::{Error, Result, Status};
 

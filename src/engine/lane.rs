@@ -1,5 +1,6 @@
 //! A lane: events in, steps closed, predictions out, by one caller at a time.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -44,11 +45,16 @@ pub struct PushError {
     pub head: EventHead,
 }
 
+impl fmt::Display for PushError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let EventHead { kind, stream, known_ns, seq, .. } = self.head;
+        write!(f, "event of kind {kind}, stream {stream}, known_ns {known_ns}, seq {seq}: {}", self.refusal)
+    }
+}
+
 impl From<PushError> for Error {
     fn from(error: PushError) -> Error {
-        let PushError { refusal, head } = error;
-        let text = format!("event of kind {}, stream {}, known_ns {}, seq {}: {refusal}", head.kind, head.stream, head.known_ns, head.seq);
-        Error::new(refusal.status, text)
+        Error::new(error.refusal.status, error.to_string())
     }
 }
 

@@ -1,5 +1,7 @@
 //! One prediction of one track: members, ensemble, calibration, policy, record.
 
+use std::sync::Arc;
+
 use super::track::Track;
 use crate::clock::Timer;
 use crate::decision::limits::{self, Facts};
@@ -84,14 +86,14 @@ pub struct Answer {
     pub valid: Vec<u64>,
     /// Confidence of the phase, NaN when unknown.
     pub phase_confidence: f64,
-    /// The generation's number that the lists fit.
-    pub generation: u64,
+    /// The generation that the lists fit.
+    pub(super) generation: Arc<Generation>,
     pub(super) made: bool,
     pub(super) step: Option<u64>,
 }
 
 impl Answer {
-    pub(super) fn new(generation: &Generation) -> Answer {
+    pub(super) fn new(generation: &Arc<Generation>) -> Answer {
         let words = generation.bundle.schema.width().div_ceil(64);
         let mut answer = Answer {
             prediction: Prediction::default(),
@@ -99,7 +101,7 @@ impl Answer {
             members: Vec::new(),
             valid: vec![0; words],
             phase_confidence: f64::NAN,
-            generation: 0,
+            generation: generation.clone(),
             made: false,
             step: None,
         };
@@ -108,7 +110,7 @@ impl Answer {
     }
 
     /// Makes the lists fit a generation's outputs and members.
-    pub(super) fn fit(&mut self, generation: &Generation) {
+    pub(super) fn fit(&mut self, generation: &Arc<Generation>) {
         let bundle = &generation.bundle;
         self.outputs.clear();
         self.outputs.resize(bundle.manifest.outputs.len(), OutputAnswer { value: f64::NAN, raw: f64::NAN, agreement: f64::NAN });
@@ -124,7 +126,7 @@ impl Answer {
                 compute_ns: 0,
             }));
         }
-        self.generation = generation.number;
+        self.generation = generation.clone();
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
@@ -147,14 +149,14 @@ pub struct PredictionId {
 impl Track {
     /// Makes the prediction of the newest step, unless that was done: then the same one is flagged
     /// REPEAT and `false` is answered.
-    pub fn predict(&mut self, generation: &Generation, id: PredictionId, scratch: &mut Scratch, counters: &LaneCounters) -> bool {
+    pub fn predict(&mut self, generation: &Arc<Generation>, id: PredictionId, scratch: &mut Scratch, counters: &LaneCounters) -> bool {
         let step = self.feed.steps.checked_sub(1);
         self.due = false;
         if self.answer.made && self.answer.step == step {
             self.answer.prediction.signal |= u64::from(flag::REPEAT) << 8;
             return false;
         }
-        if self.answer.generation != generation.number {
+        if self.answer.generation.number != generation.number {
             self.take_over(generation);
         }
         let bundle = &*generation.bundle;

@@ -1,9 +1,12 @@
 //! A track: a feed, the slot that it asks, and the newest answer.
 
+use std::sync::Arc;
+
 use super::feed::Feed;
 use super::predict::Answer;
 use crate::error::{Error, Result, Status};
 use crate::features::spec::Schema;
+use crate::model::bundle::Bundle;
 use crate::model::store::{Generation, Reader};
 use crate::types::Prediction;
 
@@ -17,6 +20,8 @@ pub struct Details<'a> {
     pub answer: &'a Answer,
     /// The schema of the row.
     pub schema: &'a Schema,
+    /// The bundle that answered: names of the outputs and members.
+    pub bundle: &'a Bundle,
 }
 
 /// One track of a lane.
@@ -55,7 +60,7 @@ impl Track {
     }
 
     /// A new generation serves: what depends on the bundle alone is looked at again.
-    pub fn take_over(&mut self, generation: &Generation) {
+    pub fn take_over(&mut self, generation: &Arc<Generation>) {
         self.out_of_scope = !generation.bundle.manifest.applies_to(&self.self_name);
         self.answer.fit(generation);
     }
@@ -66,7 +71,7 @@ impl Track {
 
     pub fn details(&self) -> Result<Details<'_>> {
         match self.answer.made {
-            true => Ok(Details { answer: &self.answer, schema: &self.feed.schema }),
+            true => Ok(Details { answer: &self.answer, schema: &self.feed.schema, bundle: &self.answer.generation.bundle }),
             false => Err(Error::new(Status::NoPrediction, "nobody has predicted on this track yet")),
         }
     }

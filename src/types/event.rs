@@ -132,7 +132,7 @@ pub struct Mark {
     pub head: EventHead,
     /// 1 ADVANCE, 2 GAP, 3 RESET, 4 PREDICT.
     pub code: u32,
-    /// Track number; `u32::MAX` is all.
+    /// Track number; all bits set is every track.
     pub track: u32,
     /// ADVANCE and PREDICT: ns; GAP: events lost.
     pub argument: i64,

@@ -2,4 +2,5 @@
 #![allow(dead_code, reason = "each scenario uses a part of it")]
 
 pub mod bundle;
+pub mod capi;
 pub mod onnx;

@@ -1,0 +1,69 @@
+//! The C boundary: 24 functions over handles, nothing else. `include/foretick.h` is made from here.
+//!
+//! An export does four things: it is guarded, it turns pointers into values, it enters what its handle
+//! names, and it writes its outputs. The work is the engine's.
+#![allow(clippy::missing_safety_doc, reason = "the doc comments are the header's, whose top states the rule of pointers once")]
+
+mod abi;
+mod bundle;
+mod cell;
+mod constants;
+mod details;
+mod engine;
+mod engines;
+mod error;
+mod fork;
+mod grow;
+mod guard;
+mod handle;
+mod lane;
+mod lanes;
+mod library;
+mod pointer;
+mod sized;
+mod slot;
+mod stream;
+mod track;
+
+#[cfg(test)]
+mod tests;
+
+pub use abi::{BookRecord, DetailsRecord, FlowRecord, MemberRecord, OutputRecord, PublishRecord, StatusCode};
+pub use bundle::*;
+pub use constants::*;
+pub use details::*;
+pub use engine::*;
+pub use handle::{BundleHandle, EngineHandle, LaneHandle, TrackHandle};
+pub use lane::*;
+pub use library::*;
+pub use slot::*;
+pub use stream::*;
+pub use track::*;
+
+/// Every function that the shared library exports; a test compares it with the library really built.
+pub const EXPORTS: [&str; 24] = [
+    "foretick_abi_version",
+    "foretick_init",
+    "foretick_build_info",
+    "foretick_now_ns",
+    "foretick_last_error",
+    "foretick_status_name",
+    "foretick_engine_open",
+    "foretick_engine_close",
+    "foretick_engine_metrics",
+    "foretick_stream_add",
+    "foretick_bundle_open",
+    "foretick_bundle_describe",
+    "foretick_bundle_close",
+    "foretick_slot_publish",
+    "foretick_lane_open",
+    "foretick_lane_close",
+    "foretick_lane_push",
+    "foretick_lane_advance",
+    "foretick_lane_due",
+    "foretick_track_open",
+    "foretick_track_close",
+    "foretick_track_predict",
+    "foretick_track_details",
+    "foretick_track_row",
+];

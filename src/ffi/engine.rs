@@ -1,0 +1,52 @@
+//! Engines.
+
+use std::ffi::c_char;
+
+use super::abi::StatusCode;
+use super::engines::{close_engine, open_engine, with_engine};
+use super::guard::guard;
+use super::handle::EngineHandle;
+use super::pointer::{Out, buffer, text};
+use crate::engine::Engine;
+
+/// Opens an engine; starts its housekeeping thread unless `threads = 0`.
+///
+/// threads: CONTROL. cost: allocates, blocks.
+/// config: borrows (call), TOML, NULL with 0 means defaults. engine: borrows (call).
+/// errors: CONFIG_SYNTAX, CONFIG_KEY, CONFIG_VALUE with every problem's line, THREAD, LIMIT.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn foretick_engine_open(config: *const c_char, config_len: usize, engine: *mut EngineHandle) -> StatusCode {
+    guard("foretick_engine_open", || {
+        // SAFETY: the header's rule of pointers.
+        let (config, out) = unsafe { (text(config, config_len, "config")?, Out::of(engine, "engine")?) };
+        out.put(EngineHandle { id: open_engine(Engine::open_text(config)?)? });
+        Ok(())
+    })
+}
+
+/// Closes an engine with its lanes, tracks and bundles: waits for the callers inside, then every handle
+/// of the engine is stale. Closing the zero handle is fine.
+///
+/// threads: CONTROL. cost: blocks up to housekeeping.close_timeout_ms.
+/// errors: BUSY when callers were still inside: nothing is closed and the engine goes on. Calls of other
+/// threads during the wait may answer CLOSING.
+#[unsafe(no_mangle)]
+pub extern "C" fn foretick_engine_close(engine: EngineHandle) -> StatusCode {
+    guard("foretick_engine_close", || if engine.id == 0 { Ok(()) } else { close_engine(engine.id) })
+}
+
+/// Counters, gauges and sampled latencies as Prometheus text.
+///
+/// threads: CONTROL. cost: allocates.
+/// buf, len: borrows (call); NULL with 0 asks for the length, which may grow until the next call.
+/// errors: BUFFER_TOO_SMALL with the needed length.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn foretick_engine_metrics(engine: EngineHandle, buf: *mut c_char, cap: usize, len: *mut usize) -> StatusCode {
+    guard("foretick_engine_metrics", || {
+        // SAFETY: the header's rule of pointers.
+        let out = unsafe { buffer(buf, cap, len)? };
+        with_engine(engine.id, |entry| out.fill_bytes(entry.engine.metrics().as_bytes()))
+    })
+}

@@ -1,0 +1,167 @@
+//! Lanes and tracks behind their handles: found and entered without a lock.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::cell::{Claim, OwnerCell, Refused};
+use super::error::{Fail, Outcome};
+use super::grow::Grow;
+use super::handle::{HandleKind, INVALID, Key, next_generation};
+use crate::engine::{Lane, TrackId};
+use crate::error::Status;
+
+/// Places of an engine's lanes and tracks; kept for the next engine of the same number.
+#[derive(Default)]
+struct Block {
+    lanes: Grow<OwnerCell<LaneEntry>>,
+    tracks: Grow<TrackCell>,
+}
+
+static BLOCKS: Grow<Block> = Grow::new();
+
+/// A lane with the handles of its tracks.
+pub struct LaneEntry {
+    /// The lane.
+    pub lane: Lane,
+    key: Key,
+    /// Handles by the track's place in the lane, 0 where none is open.
+    handles: Vec<u64>,
+}
+
+/// Where a track is: changed only by the owner of its lane.
+#[derive(Default)]
+struct TrackCell {
+    /// The track's handle while it is open, else 0.
+    handle: AtomicU64,
+    /// The lane's handle.
+    lane: AtomicU64,
+    /// Place in the lane.
+    place: AtomicU64,
+}
+
+const NO_ROOM: Fail = Fail::Plain(Status::Internal, "a number of the engine is in use already");
+
+/// Gives a new lane its handle.
+pub fn open_lane(engine: u16, lane: Lane) -> Outcome<u64> {
+    let key = Key { engine, generation: next_generation(), index: u32::from(lane.number()) };
+    let cell = BLOCKS.make(u32::from(engine)).and_then(|block| block.lanes.make(key.index)).ok_or(NO_ROOM)?;
+    cell.open(key.generation, LaneEntry { lane, key, handles: Vec::new() }).map_err(|_| NO_ROOM)?;
+    Ok(key.pack(HandleKind::Lane))
+}
+
+/// Enters a lane: one caller at a time, BUSY for another.
+#[inline]
+pub fn with_lane<R>(handle: u64, work: impl FnOnce(&mut LaneEntry) -> Outcome<R>) -> Outcome<R> {
+    let (cell, key) = lane_cell(handle)?;
+    cell.with(key.generation, work)?
+}
+
+#[inline]
+fn lane_cell(handle: u64) -> Outcome<(&'static OwnerCell<LaneEntry>, Key)> {
+    let key = Key::unpack(HandleKind::Lane, handle)?;
+    let cell = BLOCKS.get(u32::from(key.engine)).and_then(|block| block.lanes.get(key.index));
+    Ok((cell.ok_or(INVALID)?, key))
+}
+
+/// Closes a lane and its tracks, poisoned or not.
+pub fn close_lane(handle: u64) -> Outcome {
+    let (cell, key) = lane_cell(handle)?;
+    close_claimed(cell.claim(key.generation)?);
+    Ok(())
+}
+
+/// The lane itself ends after its handle, so that its number is free only when its place is.
+fn close_claimed(claim: Claim<'_, LaneEntry>) {
+    drop(claim.close(|entry| entry.handles.iter().filter(|handle| **handle != 0).for_each(|handle| forget_track(*handle))));
+}
+
+/// Takes every lane of an engine for closing, or none: then why not.
+pub fn claim_lanes(engine: u16) -> Result<ClaimedLanes, Refused> {
+    let mut claims = Vec::new();
+    for cell in BLOCKS.get(u32::from(engine)).into_iter().flat_map(|block| block.lanes.iter()) {
+        let Some(generation) = cell.occupant() else { continue };
+        match cell.claim(generation) {
+            Ok(claim) => claims.push(claim),
+            // It was closed between the two looks.
+            Err(Refused::Stale) => {}
+            Err(other) => return Err(other),
+        }
+    }
+    Ok(ClaimedLanes(claims))
+}
+
+/// All lanes of an engine, about to be closed; dropping this lets them go on.
+pub struct ClaimedLanes(Vec<Claim<'static, LaneEntry>>);
+
+impl ClaimedLanes {
+    /// Closes them all.
+    pub fn close(self) {
+        self.0.into_iter().for_each(close_claimed);
+    }
+}
+
+fn track_cell(handle: u64) -> Outcome<(&'static TrackCell, Key)> {
+    let key = Key::unpack(HandleKind::Track, handle)?;
+    let cell = BLOCKS.get(u32::from(key.engine)).and_then(|block| block.tracks.get(key.index));
+    Ok((cell.ok_or(INVALID)?, key))
+}
+
+fn forget_track(handle: u64) {
+    if let Ok((cell, _)) = track_cell(handle) {
+        let _ = cell.handle.compare_exchange(handle, 0, Ordering::Release, Ordering::Relaxed);
+    }
+}
+
+impl LaneEntry {
+    /// Gives a track of this lane its handle.
+    pub fn add_track(&mut self, id: TrackId) -> Outcome<u64> {
+        let key = Key { engine: self.key.engine, generation: next_generation(), index: id.number };
+        let handle = key.pack(HandleKind::Track);
+        let cell = BLOCKS.make(u32::from(key.engine)).and_then(|block| block.tracks.make(key.index)).ok_or(NO_ROOM)?;
+        cell.lane.store(self.key.pack(HandleKind::Lane), Ordering::Release);
+        cell.place.store(u64::from(id.place), Ordering::Release);
+        cell.handle.store(handle, Ordering::Release);
+        let place = id.place as usize;
+        self.handles.resize(self.handles.len().max(place + 1), 0);
+        self.handles[place] = handle;
+        Ok(handle)
+    }
+
+    /// The lane, and the handles of its tracks by place.
+    pub fn parts(&mut self) -> (&mut Lane, &[u64]) {
+        (&mut self.lane, &self.handles)
+    }
+}
+
+/// Enters the lane of a track; the track stays open while the caller is inside.
+#[inline]
+pub fn with_track<R>(handle: u64, work: impl FnOnce(&mut LaneEntry, TrackId) -> Outcome<R>) -> Outcome<R> {
+    let (cell, key) = track_cell(handle)?;
+    if cell.handle.load(Ordering::Acquire) != handle {
+        return Err(INVALID);
+    }
+    // The track may close, and its place be given to another, before the lane is entered; who opens or
+    // closes a track owns its lane, so the second look holds for as long as we are inside.
+    with_lane(cell.lane.load(Ordering::Acquire), |entry| {
+        if cell.handle.load(Ordering::Acquire) != handle {
+            return Err(INVALID);
+        }
+        let place = cell.place.load(Ordering::Relaxed) as u32;
+        work(entry, TrackId { number: key.index, place })
+    })
+}
+
+/// Closes a track; on a poisoned lane only its handle ends, the rest with the lane.
+pub fn close_track(handle: u64) -> Outcome {
+    let closed = with_track(handle, |entry, id| {
+        forget_track(handle);
+        entry.handles[id.place as usize] = 0;
+        Ok(entry.lane.close_track(id)?)
+    });
+    match closed {
+        Err(fail) if fail.status() == Status::Poisoned => {
+            forget_track(handle);
+            Ok(())
+        }
+        other => other,
+    }
+}

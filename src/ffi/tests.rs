@@ -1,0 +1,147 @@
+//! Every export under an injected panic, and what a panic leaves behind.
+
+use std::ptr::{null, null_mut};
+
+use super::guard::trip;
+use super::*;
+use crate::error::Status;
+
+fn quiet() {
+    use std::sync::Once;
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            let injected = info.payload_as_str().is_some_and(|text| text.starts_with("injected"));
+            if !injected {
+                before(info);
+            }
+        }));
+    });
+}
+
+fn last_error() -> String {
+    let (mut bytes, mut len) = ([0u8; 4096], 0);
+    // SAFETY: both are locals of the sizes that are passed.
+    let status = unsafe { foretick_last_error(bytes.as_mut_ptr().cast(), bytes.len(), &mut len) };
+    assert_eq!(status, FORETICK_OK);
+    String::from_utf8(bytes[..len].to_vec()).unwrap()
+}
+
+/// Calls an export with zero handles and NULL pointers; those that cannot fail answer as if OK.
+fn call(symbol: &str) -> i32 {
+    let (engine, bundle, lane, track) = (EngineHandle::default(), BundleHandle::default(), LaneHandle::default(), TrackHandle::default());
+    // SAFETY: NULL pointers are refused before anything is read.
+    unsafe {
+        match symbol {
+            "foretick_abi_version" => i32::from(foretick_abi_version() != FORETICK_ABI_VERSION),
+            "foretick_init" => foretick_init(FORETICK_ABI_VERSION),
+            "foretick_build_info" => foretick_build_info(null_mut(), 0, null_mut()),
+            "foretick_now_ns" => i32::from(foretick_now_ns() < 0),
+            "foretick_last_error" => foretick_last_error(null_mut(), 0, null_mut()),
+            "foretick_status_name" => i32::from(foretick_status_name(4).is_null()),
+            "foretick_engine_open" => foretick_engine_open(null(), 0, null_mut()),
+            "foretick_engine_close" => foretick_engine_close(engine),
+            "foretick_engine_metrics" => foretick_engine_metrics(engine, null_mut(), 0, null_mut()),
+            "foretick_stream_add" => foretick_stream_add(engine, null(), 0, null(), 0, null_mut()),
+            "foretick_bundle_open" => foretick_bundle_open(engine, null(), 0, 0, null_mut()),
+            "foretick_bundle_describe" => foretick_bundle_describe(bundle, null_mut(), 0, null_mut()),
+            "foretick_bundle_close" => foretick_bundle_close(bundle),
+            "foretick_slot_publish" => foretick_slot_publish(engine, null(), 0, null_mut()),
+            "foretick_lane_open" => foretick_lane_open(engine, null(), 0, null_mut()),
+            "foretick_lane_close" => foretick_lane_close(lane),
+            "foretick_lane_push" => foretick_lane_push(lane, null(), 0, null_mut()),
+            "foretick_lane_advance" => foretick_lane_advance(lane, 0, null_mut()),
+            "foretick_lane_due" => foretick_lane_due(lane, null_mut(), 0, null_mut()),
+            "foretick_track_open" => foretick_track_open(lane, null(), 0, null(), 0, 0, null_mut()),
+            "foretick_track_close" => foretick_track_close(track),
+            "foretick_track_predict" => foretick_track_predict(track, 0, null_mut()),
+            "foretick_track_details" => foretick_track_details(track, null_mut()),
+            "foretick_track_row" => foretick_track_row(track, 0, null_mut(), 0, null_mut(), null_mut()),
+            other => unreachable!("{other} is not called here"),
+        }
+    }
+}
+
+const INFALLIBLE: [&str; 3] = ["foretick_abi_version", "foretick_now_ns", "foretick_status_name"];
+
+#[test]
+fn no_panic_leaves_an_export() {
+    quiet();
+    assert_eq!(foretick_init(FORETICK_ABI_VERSION), FORETICK_OK);
+    for symbol in EXPORTS {
+        trip::arm(symbol);
+        let status = call(symbol);
+        assert!(!trip::armed(), "{symbol} is guarded under another name");
+        assert_eq!(status, if INFALLIBLE.contains(&symbol) { FORETICK_OK } else { FORETICK_PANIC }, "{symbol}");
+        assert!(last_error().contains(&format!("a panic in {symbol}, a fault of foretick: injected into {symbol}")), "{}", last_error());
+        assert_ne!(call(symbol), FORETICK_PANIC, "{symbol} works again");
+    }
+}
+
+fn opened() -> (EngineHandle, LaneHandle) {
+    assert_eq!(foretick_init(FORETICK_ABI_VERSION), FORETICK_OK);
+    let (mut engine, mut lane) = (EngineHandle::default(), LaneHandle::default());
+    // SAFETY: the handles are locals.
+    unsafe {
+        assert_eq!(foretick_engine_open(c"threads = 0".as_ptr(), 11, &mut engine), FORETICK_OK);
+        assert_eq!(foretick_lane_open(engine, null(), 0, &mut lane), FORETICK_OK);
+    }
+    (engine, lane)
+}
+
+fn advance(lane: LaneHandle) -> i32 {
+    let mut flow = FlowRecord { struct_size: 40, closed: 0, taken: 0, reasons: 0, skipped: 0, conflated: 0, predicted: 0, waiting: 0 };
+    // SAFETY: the flow is a local.
+    unsafe { foretick_lane_advance(lane, 5, &mut flow) }
+}
+
+#[test]
+fn a_panic_inside_a_lane_poisons_it_until_it_is_closed() {
+    quiet();
+    let (engine, lane) = opened();
+    let status = guard::guard("test", || lanes::with_lane::<()>(lane.id, |_| panic!("injected")));
+    assert_eq!(status, FORETICK_PANIC);
+    assert_eq!(advance(lane), FORETICK_POISONED);
+    assert_eq!(foretick_lane_close(lane), FORETICK_OK);
+    assert_eq!(advance(lane), FORETICK_INVALID_HANDLE);
+    assert_eq!(foretick_engine_close(engine), FORETICK_OK);
+}
+
+#[test]
+fn a_panic_inside_an_engine_poisons_it_and_close_works() {
+    quiet();
+    let (engine, lane) = opened();
+    let status = guard::guard("test", || engines::with_engine::<()>(engine.id, |_| panic!("injected")));
+    assert_eq!(status, FORETICK_PANIC);
+    let mut other = LaneHandle::default();
+    // SAFETY: the handle is a local.
+    assert_eq!(unsafe { foretick_lane_open(engine, null(), 0, &mut other) }, FORETICK_POISONED);
+    assert_eq!(foretick_engine_close(engine), FORETICK_OK);
+    assert_eq!((advance(lane), foretick_engine_close(engine)), (FORETICK_INVALID_HANDLE, FORETICK_INVALID_HANDLE));
+}
+
+#[test]
+fn an_engine_in_use_says_busy_and_stays_usable() {
+    let (engine, lane) = opened();
+    let mut slow = EngineHandle::default();
+    let config = c"threads = 0\n[housekeeping]\nclose_timeout_ms = 5";
+    // SAFETY: the handle is a local, the text static.
+    assert_eq!(unsafe { foretick_engine_open(config.as_ptr(), config.count_bytes(), &mut slow) }, FORETICK_OK);
+    let mut held = LaneHandle::default();
+    // SAFETY: the handle is a local.
+    assert_eq!(unsafe { foretick_lane_open(slow, null(), 0, &mut held) }, FORETICK_OK);
+    let inside = lanes::with_lane(held.id, |_| Ok((foretick_engine_close(slow), foretick_lane_close(held), advance(held), advance(lane))));
+    assert_eq!(inside.ok(), Some((FORETICK_BUSY, FORETICK_BUSY, FORETICK_BUSY, FORETICK_OK)));
+    assert_eq!((advance(held), foretick_engine_close(slow), advance(held)), (FORETICK_OK, FORETICK_OK, FORETICK_INVALID_HANDLE));
+    assert_eq!(foretick_engine_close(engine), FORETICK_OK);
+}
+
+#[test]
+fn constants_are_those_of_the_library() {
+    use crate::types::prediction::{Action, Phase, flag, reason};
+    assert_eq!((FORETICK_ACTION_ABSTAIN, FORETICK_ACTION_BUY), (Action::Abstain as u8, Action::Buy as u8));
+    assert_eq!((FORETICK_PHASE_VOLATILE, FORETICK_SIGNAL_DEGRADED), (Phase::Volatile as u8, flag::DEGRADED));
+    assert_eq!((FORETICK_REASON_HOST_VETO, FORETICK_BUSY), (reason::HOST_VETO, Status::Busy as i32));
+    assert_eq!(FORETICK_TRACK_ANY_STREAM, crate::engine::TRACK_ANY_STREAM);
+}

@@ -1,0 +1,204 @@
+//! The header compiles in every standard, and the C programs run over the static and the shared library.
+#![cfg(target_os = "linux")]
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use foretick::Status;
+use foretick::types::prediction::reason;
+use support::bundle::{self, Options};
+use support::capi::{SYSTEM_LIBRARIES, libraries, root, succeed};
+
+const WARNINGS: [&str; 4] = ["-Wall", "-Wextra", "-pedantic", "-Werror"];
+
+fn compiler(program: &str, standard: &str) -> Command {
+    let mut command = Command::new(program);
+    command.arg(format!("-std={standard}")).args(WARNINGS).arg("-I").arg(root().join("include"));
+    command
+}
+
+fn source(name: &str) -> PathBuf {
+    root().join("tests/c").join(name)
+}
+
+#[test]
+fn the_header_compiles_in_every_standard() {
+    for standard in ["c99", "c11", "c17", "c2x"] {
+        succeed(compiler("cc", standard).args(["-fsyntax-only", "-x", "c"]).arg(source("include.c")));
+    }
+    for standard in ["c++11", "c++17", "c++20"] {
+        succeed(compiler("c++", standard).args(["-fsyntax-only", "-x", "c++"]).arg(source("include.c")));
+    }
+}
+
+/// A program, linked with one of the libraries.
+fn build(name: &str, folder: &Path, shared: bool, extra: &[&str]) -> PathBuf {
+    let program = folder.join(name);
+    let mut command = compiler("cc", "c11");
+    command.args(["-g", "-pthread", "-I"]).arg(folder).args(extra).arg(source(&format!("{name}.c"))).arg("-o").arg(&program);
+    if shared {
+        // The program asks for the library by its SONAME, as an installed one would be found.
+        let soname = folder.join("libforetick.so.0");
+        std::fs::copy(libraries().join("libforetick.so"), &soname).expect("the library is copied");
+        command.arg(soname).arg(format!("-Wl,-rpath,{}", folder.display())).arg("-lm");
+    } else {
+        command.arg(libraries().join("libforetick.a")).args(SYSTEM_LIBRARIES);
+    }
+    succeed(&mut command);
+    program
+}
+
+/// A folder for a program, with the bundle that it opens.
+fn workplace(options: &Options) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::create_dir(folder.path().join("bundle")).expect("a folder");
+    bundle::write(&folder.path().join("bundle"), options);
+    folder
+}
+
+fn run(name: &str, options: &Options, shared: bool) {
+    let folder = workplace(options);
+    succeed(Command::new(build(name, folder.path(), shared, &[])).arg(folder.path().join("bundle")));
+}
+
+/// A tenth of a second's worth of trades is a step every millisecond.
+fn by_time() -> Options {
+    Options { sampler: "kind = \"time\"\ninterval_ms = 1\nprice = \"trade\"\n".into(), ..Options::default() }
+}
+
+#[test]
+fn handles_that_are_stale_are_refused() {
+    run("handles", &Options::default(), false);
+}
+
+#[test]
+fn structs_of_other_headers_fit_or_are_refused() {
+    run("structs", &Options::default(), false);
+}
+
+#[test]
+fn a_second_caller_is_told_busy() {
+    run("busy", &Options::default(), false);
+}
+
+#[test]
+fn wrong_calls_have_their_status_and_change_nothing() {
+    run("errors", &Options::default(), false);
+}
+
+#[test]
+fn a_child_is_told_that_it_was_forked() {
+    run("fork", &Options::default(), false);
+}
+
+#[test]
+fn a_whole_life_over_both_libraries() {
+    run("flow", &Options::default(), false);
+    run("flow", &Options::default(), true);
+}
+
+#[test]
+fn the_shortest_bot_runs() {
+    run("inline", &by_time(), false);
+}
+
+/// Every plain constant of the header by name.
+fn constants() -> Vec<String> {
+    let header = std::fs::read_to_string(root().join("include/foretick.h")).expect("the header");
+    let defined = header.lines().filter_map(|line| line.strip_prefix("#define FORETICK_")?.split_once(' '));
+    let plain = defined.filter(|(name, value)| !name.contains('(') && !name.ends_with('_') && !name.ends_with("INIT") && *name != "NODISCARD" && *value != "");
+    plain.map(|(name, _)| format!("FORETICK_{name}")).collect()
+}
+
+#[test]
+fn constants_are_the_same_in_c_and_in_rust() {
+    let folder = workplace(&Options::default());
+    let names = constants();
+    let lines: String = names.iter().map(|name| format!("    SHOW({name})\n")).collect();
+    std::fs::write(folder.path().join("constants.inc"), lines).expect("the folder can be written");
+    let output = succeed(&mut Command::new(build("header", folder.path(), false, &[])));
+    let text = String::from_utf8(output.stdout).expect("names and numbers");
+    let found: BTreeMap<&str, u64> =
+        text.lines().filter_map(|line| line.split_once(' ')).map(|(name, value)| (name, value.parse().expect("a number"))).collect();
+    assert_eq!(found.len(), names.len());
+    let wanted = in_rust();
+    for (name, value) in &wanted {
+        assert_eq!(found.get(name.as_str()), Some(value), "{name}");
+    }
+    let unknown: Vec<_> = found.keys().filter(|name| !wanted.contains_key(**name)).collect();
+    assert!(unknown.is_empty(), "the header has constants that no Rust value stands behind: {unknown:?}");
+}
+
+/// What the constants must be, from the values that the library works with.
+fn in_rust() -> BTreeMap<String, u64> {
+    use foretick::types::event as e;
+    use foretick::types::prediction::{Action, Phase, backend, flag, rung};
+    let mut all: BTreeMap<String, u64> = BTreeMap::new();
+    let mut add = |name: &str, value: u64| assert!(all.insert(format!("FORETICK_{name}"), value).is_none(), "{name} twice");
+    Status::ALL.iter().for_each(|status| add(status.name(), *status as u64));
+    reason::ALL.iter().for_each(|(bit, name)| add(&format!("REASON_{name}"), *bit));
+    let numbers = 0..=u8::MAX;
+    numbers.filter_map(Action::from_number).for_each(|action| add(&format!("ACTION_{}", action.name()), action as u64));
+    e::Kind::ALL.iter().for_each(|kind| add(&format!("KIND_{}", kind.name().to_uppercase()), *kind as u64));
+    for phase in [Phase::Unknown, Phase::Ranging, Phase::Trending, Phase::Volatile] {
+        add(&format!("PHASE_{}", phase.name().to_uppercase()), phase as u64);
+    }
+    let flags = [("VALUE", flag::VALUE), ("REPEAT", flag::REPEAT), ("OUT_OF_SCOPE", flag::OUT_OF_SCOPE), ("IN_SAMPLE", flag::IN_SAMPLE)];
+    flags.into_iter().chain([("FALLBACK", flag::FALLBACK), ("DEGRADED", flag::DEGRADED)]).for_each(|(name, bit)| add(&format!("SIGNAL_{name}"), bit.into()));
+    for (name, bit) in [
+        ("NATIVE", backend::NATIVE),
+        ("ORT", backend::ORT),
+        ("RTEN", backend::RTEN),
+        ("CUDA", backend::CUDA),
+        ("WHOLE_WINDOW", backend::WHOLE_WINDOW),
+        ("PREFIX", backend::PREFIX),
+        ("STATEFUL", backend::STATEFUL),
+        ("CACHED", backend::CACHED),
+    ] {
+        add(&format!("BACKEND_{name}"), bit.into());
+    }
+    for (name, value) in [
+        ("ABI_VERSION", foretick::ffi::FORETICK_ABI_VERSION.into()),
+        ("EVENT_SNAPSHOT", e::FLAG_SNAPSHOT.into()),
+        ("EVENT_MORE", e::FLAG_MORE.into()),
+        ("EVENT_DERIVED", e::FLAG_DERIVED.into()),
+        ("EVENT_REORG", e::FLAG_REORG.into()),
+        ("SIDE_UNKNOWN", e::SIDE_UNKNOWN.into()),
+        ("SIDE_BUY", e::SIDE_BUY.into()),
+        ("SIDE_SELL", e::SIDE_SELL.into()),
+        ("MARK_ADVANCE", e::MARK_ADVANCE.into()),
+        ("MARK_GAP", e::MARK_GAP.into()),
+        ("MARK_RESET", e::MARK_RESET.into()),
+        ("MARK_PREDICT", e::MARK_PREDICT.into()),
+        ("MARK_ALL_TRACKS", u32::MAX.into()),
+        ("RUNG_CHAMPION", rung::CHAMPION.into()),
+        ("RUNG_PREVIOUS", 1),
+        ("RUNG_LINEAR", 2),
+        ("RUNG_RULE", 3),
+        ("RUNG_NONE", rung::NONE.into()),
+        ("BAR_QUOTE_VOLUME", e::BAR_QUOTE_VOLUME.into()),
+        ("BAR_TAKER", e::BAR_TAKER.into()),
+        ("BAR_TRADES", e::BAR_TRADES.into()),
+        ("TRACK_ANY_STREAM", foretick::engine::TRACK_ANY_STREAM.into()),
+        ("PUBLISH_REPLACE", 1),
+        ("ROW_SCALED", 1),
+        ("DELTA_CHANGES", e::DELTA_CHANGES as u64),
+    ] {
+        add(name, value);
+    }
+    use foretick::model::manifest::Task;
+    for (name, task) in [
+        ("DIRECTION", Task::Direction),
+        ("VALUE", Task::Value),
+        ("VOLATILITY", Task::Volatility),
+        ("SUCCESS", Task::Success),
+        ("DURATION", Task::Duration),
+        ("RISK", Task::Risk),
+    ] {
+        add(&format!("TASK_{name}"), task as u64);
+    }
+    all
+}
