@@ -20,10 +20,13 @@ pub struct EngineEntry {
     pub engine: Engine,
     /// Its number, from 1.
     pub number: u16,
-    bundles: Mutex<Vec<Option<(u32, Arc<Bundle>)>>>,
+    bundles: Mutex<Vec<BundleEntry>>,
     /// A panic left it half changed.
     poisoned: AtomicBool,
 }
+
+/// A bundle with the generation of its handle; `None` is a free place.
+type BundleEntry = Option<(u32, Arc<Bundle>)>;
 
 struct Place {
     generation: u32,

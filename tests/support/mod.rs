@@ -1,5 +1,5 @@
 //! What scenarios share.
-#![allow(dead_code, reason = "each scenario uses a part of it")]
+#![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "each scenario uses a part of it, and a test fails by panicking")]
 
 pub mod bundle;
 pub mod capi;
