@@ -6,6 +6,8 @@ mod features;
 mod files;
 mod inspect;
 mod replay;
+mod rows;
+mod simulate;
 
 use std::process::ExitCode;
 
@@ -31,6 +33,8 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Run recorded files through the engine: rows of features, predictions, or both.
     Replay(Box<replay::ReplayArgs>),
+    /// Run the market simulator: rows of features, candles, or the true probabilities.
+    Simulate(simulate::SimulateArgs),
     /// List the operators that a schema may name, or what a schema expands to.
     Features(features::FeaturesArgs),
     /// Verify a bundle and show what it holds, which backend each member got, and why.
@@ -44,6 +48,7 @@ pub fn run() -> ExitCode {
     let args = Args::parse();
     let done = match args.command {
         Command::Replay(replay) => replay::run(&replay, args.json),
+        Command::Simulate(simulate) => simulate::run(&simulate, args.json),
         Command::Features(features) => features::run(&features, args.json),
         Command::Inspect(inspect) => inspect::run(&inspect, args.json),
         Command::Demo(demo) => demo::run(&demo, args.json),

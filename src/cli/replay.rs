@@ -3,9 +3,9 @@
 mod bind;
 mod predictions;
 mod rows;
-mod run;
+pub mod run;
 pub mod schema;
-mod summary;
+pub mod summary;
 
 use std::path::PathBuf;
 
@@ -33,7 +33,7 @@ pub struct ReplayArgs {
     /// Write a CSV of every step's features.
     #[arg(long, value_name = "FILE")]
     pub rows: Option<PathBuf>,
-    /// Rows without a bundle: baseline25, or a schema file.
+    /// Rows without a bundle: baseline25, a schema file, or a bundle's manifest with its stats beside it.
     #[arg(long, default_value = "baseline25")]
     pub schema: PathBuf,
     /// Rows as models see them, scaled, instead of the unscaled values.

@@ -254,6 +254,20 @@ fn all<T>(results: impl Iterator<Item = Result<T>>, what: &str) -> Result<Vec<T>
     Err(Error::problems(first.status(), what, &texts))
 }
 
+/// The schema of a manifest with the stats that it names, wherever its other files are.
+///
+/// # Errors
+/// `IO`, `MANIFEST`, `DIGEST` of the stats.
+pub fn read_schema(manifest: &Path) -> Result<Schema> {
+    let folder = manifest.parent().unwrap_or(Path::new(""));
+    let name = manifest.file_name().and_then(|name| name.to_str()).unwrap_or("manifest.toml");
+    let Manifest { mut schema, stats: listed, .. } = Manifest::parse(crate::config::utf8(&read_file(folder, name)?, name)?)?;
+    if let Some(file) = &listed {
+        schema.stats = stats::read(&read_verified(folder, file)?, &schema)?;
+    }
+    Ok(schema)
+}
+
 struct Files {
     models: Vec<Vec<u8>>,
     stats: Option<Vec<u8>>,

@@ -5,9 +5,9 @@ use std::path::Path;
 use std::ptr;
 
 use foretick::ffi::{
-    BundleHandle, EngineHandle, FORETICK_ABI_VERSION, FlowRecord, LaneHandle, PublishRecord, StatusCode, TrackHandle, foretick_bundle_open, foretick_engine_close,
-    foretick_engine_open, foretick_init, foretick_lane_advance, foretick_lane_open, foretick_lane_push, foretick_last_error, foretick_slot_publish,
-    foretick_stream_add, foretick_track_open, foretick_track_predict,
+    BundleHandle, EngineHandle, FORETICK_ABI_VERSION, FlowRecord, LaneHandle, PublishRecord, StatusCode, TrackHandle, foretick_bundle_open,
+    foretick_engine_close, foretick_engine_open, foretick_init, foretick_lane_advance, foretick_lane_open, foretick_lane_push, foretick_last_error,
+    foretick_slot_publish, foretick_stream_add, foretick_track_open, foretick_track_predict,
 };
 use foretick::types::{Prediction, Slot};
 
@@ -53,7 +53,8 @@ impl CHost {
         // SAFETY: every pointer is to a live value of the length that is given.
         unsafe {
             ok(foretick_bundle_open(self.engine, path.as_ptr().cast(), path.len(), 0, &raw mut handle));
-            let item = PublishRecord { struct_size: size_of::<PublishRecord>() as u32, flags: 0, slot: SLOT.as_ptr().cast(), slot_len: SLOT.len(), bundle: handle };
+            let item =
+                PublishRecord { struct_size: size_of::<PublishRecord>() as u32, flags: 0, slot: SLOT.as_ptr().cast(), slot_len: SLOT.len(), bundle: handle };
             ok(foretick_slot_publish(self.engine, &raw const item, 1, &raw mut generation));
         }
         generation

@@ -4,3 +4,4 @@
 pub mod bundle;
 pub mod capi;
 pub mod onnx;
+pub mod chost;

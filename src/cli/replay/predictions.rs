@@ -12,10 +12,10 @@ use foretick::{Error, Result, Status};
 use serde_json::{Map, Value, json};
 
 use super::bind::{Bindings, bind};
-use super::rows::RowFile;
 use super::run::{Consumer, Refused, drive};
 use super::{ReplayArgs, open_recording, schema, summary};
 use crate::cli::files::{Output, locate_bundle};
+use crate::cli::rows::RowFile;
 
 const SLOT: &str = "replay";
 

@@ -27,6 +27,16 @@ pub enum Refused {
     Fatal(Error),
 }
 
+impl Refused {
+    /// As an error, where no bad row can be meant.
+    pub fn into_error(self) -> Error {
+        match self {
+            Refused::Bad(text) => Error::new(Status::Internal, text),
+            Refused::Fatal(error) => error,
+        }
+    }
+}
+
 impl From<Error> for Refused {
     fn from(error: Error) -> Refused {
         Refused::Fatal(error)

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use foretick::features::spec::Schema;
-use foretick::model::manifest::Manifest;
+use foretick::model::bundle;
 use foretick::window::sampler::{Price, SamplerSpec, Sampling};
 use foretick::{Error, Result, Status};
 
@@ -18,7 +18,7 @@ pub enum BarOrTime {
     Time(i64),
 }
 
-/// `baseline25`, a schema file, or a manifest (its schema, without stats).
+/// `baseline25`, a schema file, or a manifest (its schema, with the stats beside it).
 pub fn read(name: &Path, sampling: BarOrTime) -> Result<Schema> {
     if name.as_os_str() == "baseline25" {
         let (sampling, interval_ns) = match sampling {
@@ -32,7 +32,7 @@ pub fn read(name: &Path, sampling: BarOrTime) -> Result<Schema> {
         Error::new(error.status(), format!("{}; --schema takes baseline25 or a file", error.text()))
     })?;
     if text.lines().any(|line| line.trim_start().starts_with("format")) {
-        return Ok(Manifest::parse(&text)?.schema);
+        return bundle::read_schema(name).map_err(|error| error.within(&name.display().to_string()));
     }
     Schema::from_text(&text).map_err(|error| error.within(&name.display().to_string()))
 }
