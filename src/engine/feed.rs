@@ -44,6 +44,9 @@ pub struct Feed {
     /// Steps closed so far; the newest has this number - 1.
     pub steps: u64,
     pub newest_ns: i64,
+    /// Newest event that the newest step could use: an event past the close closes the step before it
+    /// is applied.
+    pub used_ns: i64,
     pub self_newest_ns: i64,
     /// Reason bits for the next prediction.
     pub pending: u64,
@@ -61,6 +64,7 @@ impl Feed {
             step: None,
             steps: 0,
             newest_ns: i64::MIN,
+            used_ns: 0,
             self_newest_ns: i64::MIN,
             pending: 0,
             needs_book: schema.features.iter().any(|feature| feature.op.input == Input::Book),
@@ -154,6 +158,7 @@ impl Feed {
             self.pending |= reason::NO_BOOK;
         }
         self.step = Some(*step);
+        self.used_ns = self.newest_ns.max(0);
         self.steps += 1;
         counters.steps.add(1);
         on_step(self);

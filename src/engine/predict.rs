@@ -317,7 +317,7 @@ impl Track {
             id_epoch: id.epoch,
             id_counter: id.counter,
             step,
-            known_ns: self.feed.newest_ns.max(0),
+            known_ns: self.feed.used_ns,
             decided_ns: id.decided_ns,
             valid_until_ns: self.feed.step.map_or(0, |step| step.close_ns + policy.valid_for_ns),
             generation: generation.number,
