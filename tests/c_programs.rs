@@ -1,5 +1,6 @@
 //! The header compiles in every standard, and the C programs run over the static and the shared library.
 #![cfg(target_os = "linux")]
+#![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod support;
 
@@ -103,6 +104,27 @@ fn a_whole_life_over_both_libraries() {
 #[test]
 fn the_shortest_bot_runs() {
     run("inline", &by_time(), false);
+}
+
+/// Whether the compiler has the sanitizers' libraries.
+fn has_sanitizers(folder: &Path) -> bool {
+    let empty = folder.join("empty.c");
+    std::fs::write(&empty, "int main(void) { return 0; }\n").expect("the folder can be written");
+    Command::new("cc").args(SANITIZERS).arg(&empty).arg("-o").arg(folder.join("empty")).output().is_ok_and(|output| output.status.success())
+}
+
+const SANITIZERS: [&str; 2] = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"];
+
+/// Rust's memory is seen through malloc and free; a leak, a use after free or an overrun ends the program.
+#[test]
+fn the_programs_are_sound_under_the_sanitizers() {
+    let folder = workplace(&Options::default());
+    if !has_sanitizers(folder.path()) {
+        return;
+    }
+    for name in ["handles", "structs", "errors", "busy", "flow"] {
+        succeed(Command::new(build(name, folder.path(), false, &SANITIZERS)).arg(folder.path().join("bundle")));
+    }
 }
 
 /// Every plain constant of the header by name.

@@ -20,10 +20,13 @@ pub struct EngineEntry {
     pub engine: Engine,
     /// Its number, from 1.
     pub number: u16,
-    bundles: Mutex<Vec<Option<(u32, Arc<Bundle>)>>>,
+    bundles: Mutex<Vec<Option<OpenBundle>>>,
     /// A panic left it half changed.
     poisoned: AtomicBool,
 }
+
+/// A bundle with the generation of its handle.
+type OpenBundle = (u32, Arc<Bundle>);
 
 struct Place {
     generation: u32,
