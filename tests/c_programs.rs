@@ -31,7 +31,9 @@ fn the_header_compiles_in_every_standard() {
         succeed(compiler("cc", standard).args(["-fsyntax-only", "-x", "c"]).arg(source("include.c")));
     }
     for standard in ["c++11", "c++17", "c++20"] {
-        succeed(compiler("c++", standard).args(["-fsyntax-only", "-x", "c++"]).arg(source("include.c")));
+        for name in ["include.c", "inline.c", "flow.c"] {
+            succeed(compiler("c++", standard).args(["-fsyntax-only", "-x", "c++"]).arg(source(name)));
+        }
     }
 }
 
@@ -86,6 +88,11 @@ fn a_second_caller_is_told_busy() {
 }
 
 #[test]
+fn handles_may_be_closed_under_callers() {
+    run("storm", &Options::default(), false);
+}
+
+#[test]
 fn wrong_calls_have_their_status_and_change_nothing() {
     run("errors", &Options::default(), false);
 }
@@ -122,7 +129,7 @@ fn the_programs_are_sound_under_the_sanitizers() {
     if !has_sanitizers(folder.path()) {
         return;
     }
-    for name in ["handles", "structs", "errors", "busy", "flow"] {
+    for name in ["handles", "structs", "errors", "busy", "storm", "flow"] {
         succeed(Command::new(build(name, folder.path(), false, &SANITIZERS)).arg(folder.path().join("bundle")));
     }
 }
@@ -131,7 +138,8 @@ fn the_programs_are_sound_under_the_sanitizers() {
 fn constants() -> Vec<String> {
     let header = std::fs::read_to_string(root().join("include/foretick.h")).expect("the header");
     let defined = header.lines().filter_map(|line| line.strip_prefix("#define FORETICK_")?.split_once(' '));
-    let plain = defined.filter(|(name, value)| !name.contains('(') && !name.ends_with('_') && !name.ends_with("INIT") && *name != "NODISCARD" && *value != "");
+    let plain =
+        defined.filter(|(name, value)| !name.contains('(') && !name.ends_with('_') && !name.ends_with("INIT") && *name != "NODISCARD" && !value.is_empty());
     plain.map(|(name, _)| format!("FORETICK_{name}")).collect()
 }
 

@@ -9,7 +9,7 @@ use parking_lot::{Mutex, RwLock};
 use super::cell::Refused;
 use super::error::{Fail, Outcome};
 use super::handle::{ENGINES_MOST, HandleKind, INVALID, Key, next_generation};
-use super::lanes::claim_lanes;
+use super::lane_table::ClaimedLanes;
 use crate::engine::Engine;
 use crate::error::{Error, Status};
 use crate::model::bundle::Bundle;
@@ -133,10 +133,10 @@ fn begin_closing(key: Key) -> Outcome<Arc<EngineEntry>> {
 fn quiet(entry: &Arc<EngineEntry>, deadline: Instant) -> bool {
     // The table and this caller hold one reference each.
     const OURS: usize = 2;
+    let mut lanes = ClaimedLanes::new(entry.number);
     loop {
-        if Arc::strong_count(entry) <= OURS
-            && let Ok(lanes) = claim_lanes(entry.number)
-        {
+        // Lanes come second: a caller inside the engine may be opening one.
+        if Arc::strong_count(entry) <= OURS && lanes.take() {
             lanes.close();
             return true;
         }
