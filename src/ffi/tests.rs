@@ -138,6 +138,25 @@ fn an_engine_in_use_says_busy_and_stays_usable() {
 }
 
 #[test]
+fn closing_an_engine_waits_for_the_caller_inside() {
+    let (engine, lane) = opened();
+    let (entered, wait) = std::sync::mpsc::channel();
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            let inside = lane_table::with_lane(lane.id, |_| {
+                entered.send(()).unwrap();
+                std::thread::sleep(std::time::Duration::from_millis(20));
+                Ok(())
+            });
+            assert!(inside.is_ok());
+        });
+        wait.recv().unwrap();
+        assert_eq!(foretick_engine_close(engine), FORETICK_OK);
+        assert_eq!(advance(lane), FORETICK_INVALID_HANDLE);
+    });
+}
+
+#[test]
 fn constants_are_those_of_the_library() {
     use crate::types::prediction::{Action, Phase, flag, reason};
     assert_eq!((FORETICK_ACTION_ABSTAIN, FORETICK_ACTION_BUY), (Action::Abstain as u8, Action::Buy as u8));
