@@ -51,1685 +51,947 @@
 #endif
 
 
-/*
- Version of this header: major << 16 | minor. Pass it to foretick_init.
- */
+// Version of this header: major << 16 | minor. Pass it to foretick_init.
 #define FORETICK_ABI_VERSION 1
 
-/*
- The call did what it says.
- */
+// The call did what it says.
 #define FORETICK_OK 0
 
-/*
- An unknown flag or number.
- */
+// An unknown flag or number.
 #define FORETICK_INVALID_ARGUMENT 1
 
-/*
- A pointer that must not be NULL is.
- */
+// A pointer that must not be NULL is.
 #define FORETICK_NULL_POINTER 2
 
-/*
- Zero, stale, of another kind or of another engine.
- */
+// Zero, stale, of another kind or of another engine.
 #define FORETICK_INVALID_HANDLE 3
 
-/*
- Another caller is inside.
- */
+// Another caller is inside.
 #define FORETICK_BUSY 4
 
-/*
- The needed length was written.
- */
+// The needed length was written.
 #define FORETICK_BUFFER_TOO_SMALL 5
 
-/*
- A struct_size below version 1, or an unknown tail that is not zero.
- */
+// A struct_size below version 1, or an unknown tail that is not zero.
 #define FORETICK_STRUCT_SIZE 6
 
-/*
- A pointer that is not aligned as its type needs.
- */
+// A pointer that is not aligned as its type needs.
 #define FORETICK_ALIGNMENT 7
 
-/*
- A count, stride or product of them that does not fit.
- */
+// A count, stride or product of them that does not fit.
 #define FORETICK_SHAPE 8
 
-/*
- A text that is not UTF-8.
- */
+// A text that is not UTF-8.
 #define FORETICK_NOT_UTF8 9
 
-/*
- No such thing.
- */
+// No such thing.
 #define FORETICK_NOT_FOUND 10
 
-/*
- It exists, and otherwise.
- */
+// It exists, and otherwise.
 #define FORETICK_CONFLICT 11
 
-/*
- A limit of the configuration, named in the text.
- */
+// A limit of the configuration, named in the text.
 #define FORETICK_LIMIT 12
 
-/*
- Not in this build.
- */
+// Not in this build.
 #define FORETICK_UNSUPPORTED 13
 
-/*
- Not in this state.
- */
+// Not in this state.
 #define FORETICK_WRONG_STATE 14
 
-/*
- Not done in time; the request stands.
- */
+// Not done in time; the request stands.
 #define FORETICK_TIMEOUT 15
 
-/*
- A call from inside a callback.
- */
+// A call from inside a callback.
 #define FORETICK_REENTRANT 16
 
-/*
- An earlier panic: only close works.
- */
+// An earlier panic: only close works.
 #define FORETICK_POISONED 17
 
-/*
- A ring or queue has no room.
- */
+// A ring or queue has no room.
 #define FORETICK_FULL 18
 
-/*
- foretick_init has not been called.
- */
+// foretick_init has not been called.
 #define FORETICK_NOT_INITIALISED 100
 
-/*
- Header and library differ in their major version, or the header is newer.
- */
+// Header and library differ in their major version, or the header is newer.
 #define FORETICK_ABI_MISMATCH 101
 
-/*
- The process was forked after foretick_init.
- */
+// The process was forked after foretick_init.
 #define FORETICK_FORKED 102
 
-/*
- A panic was caught at the boundary.
- */
+// A panic was caught at the boundary.
 #define FORETICK_PANIC 103
 
-/*
- Memory could not be had.
- */
+// Memory could not be had.
 #define FORETICK_OUT_OF_MEMORY 104
 
-/*
- The engine is closing.
- */
+// The engine is closing.
 #define FORETICK_CLOSING 105
 
-/*
- A fault of ours.
- */
+// A fault of ours.
 #define FORETICK_INTERNAL 106
 
-/*
- A thread could not be started or pinned.
- */
+// A thread could not be started or pinned.
 #define FORETICK_THREAD 107
 
-/*
- Not TOML.
- */
+// Not TOML.
 #define FORETICK_CONFIG_SYNTAX 200
 
-/*
- An unknown key.
- */
+// An unknown key.
 #define FORETICK_CONFIG_KEY 201
 
-/*
- A value of another type or out of range.
- */
+// A value of another type or out of range.
 #define FORETICK_CONFIG_VALUE 202
 
-/*
- An event's kind, slots or counts.
- */
+// An event's kind, slots or counts.
 #define FORETICK_EVENT_SHAPE 300
 
-/*
- A reserved field of an event that is not zero.
- */
+// A reserved field of an event that is not zero.
 #define FORETICK_EVENT_RESERVED 301
 
-/*
- NaN or infinity in an event.
- */
+// NaN or infinity in an event.
 #define FORETICK_NOT_FINITE 302
 
-/*
- A value of an event out of its range.
- */
+// A value of an event out of its range.
 #define FORETICK_RANGE 303
 
-/*
- A stream id that the engine has not given.
- */
+// A stream id that the engine has not given.
 #define FORETICK_UNKNOWN_STREAM 304
 
-/*
- An amount that would lose digits.
- */
+// An amount that would lose digits.
 #define FORETICK_PRECISION 305
 
-/*
- The manifest; all problems are in the text.
- */
+// The manifest; all problems are in the text.
 #define FORETICK_MANIFEST 400
 
-/*
- A SHA-256 that differs.
- */
+// A SHA-256 that differs.
 #define FORETICK_DIGEST 401
 
-/*
- A model file that is no valid graph.
- */
+// A model file that is no valid graph.
 #define FORETICK_MODEL 402
 
-/*
- An operator that nothing can run.
- */
+// An operator that nothing can run.
 #define FORETICK_OPERATOR 403
 
-/*
- Names, types or shapes of a graph differ from the manifest.
- */
+// Names, types or shapes of a graph differ from the manifest.
 #define FORETICK_CONTRACT 404
 
-/*
- Golden rows are not reproduced.
- */
+// Golden rows are not reproduced.
 #define FORETICK_GOLDEN 405
 
-/*
- Another schema, sampler or window; the text is the diff.
- */
+// Another schema, sampler or window; the text is the diff.
 #define FORETICK_SCHEMA_DIFFERS 406
 
-/*
- The bundle's applies_to does not name the stream.
- */
+// The bundle's applies_to does not name the stream.
 #define FORETICK_SCOPE 407
 
-/*
- Roles and streams do not match.
- */
+// Roles and streams do not match.
 #define FORETICK_ROLES 408
 
-/*
- The stream cannot give features that the bundle needs.
- */
+// The stream cannot give features that the bundle needs.
 #define FORETICK_FEATURES_UNAVAILABLE 409
 
-/*
- A graph that refers to data outside its file.
- */
+// A graph that refers to data outside its file.
 #define FORETICK_EXTERNAL_DATA 410
 
-/*
- The slot serves no bundle.
- */
+// The slot serves no bundle.
 #define FORETICK_NO_BUNDLE 411
 
-/*
- There is no generation to go back to.
- */
+// There is no generation to go back to.
 #define FORETICK_NO_PREVIOUS 412
 
-/*
- No step has closed, or nobody has predicted.
- */
+// No step has closed, or nobody has predicted.
 #define FORETICK_NO_PREDICTION 413
 
-/*
- ONNX Runtime's library is missing.
- */
+// ONNX Runtime's library is missing.
 #define FORETICK_RUNTIME_MISSING 500
 
-/*
- ONNX Runtime's library is too old or foreign.
- */
+// ONNX Runtime's library is too old or foreign.
 #define FORETICK_RUNTIME_VERSION 501
 
-/*
- A backend failed.
- */
+// A backend failed.
 #define FORETICK_BACKEND 502
 
-/*
- A run was ended at its deadline.
- */
+// A run was ended at its deadline.
 #define FORETICK_DEADLINE 503
 
-/*
- A model gave NaN or infinity.
- */
+// A model gave NaN or infinity.
 #define FORETICK_MODEL_OUTPUT 504
 
-/*
- Reading or writing a file failed.
- */
+// Reading or writing a file failed.
 #define FORETICK_IO 600
 
-/*
- A file is damaged.
- */
+// A file is damaged.
 #define FORETICK_CORRUPT 601
 
-/*
- A file of a newer format.
- */
+// A file of a newer format.
 #define FORETICK_FORMAT_VERSION 602
 
-/*
- Another process holds it.
- */
+// Another process holds it.
 #define FORETICK_LOCKED 603
 
-/*
- The disk is full.
- */
+// The disk is full.
 #define FORETICK_DISK_FULL 604
 
-/*
- Action: nothing was predicted yet.
- */
+// Action: nothing was predicted yet.
 #define FORETICK_ACTION_NONE 0
 
-/*
- Action: buy.
- */
+// Action: buy.
 #define FORETICK_ACTION_BUY 1
 
-/*
- Action: sell.
- */
+// Action: sell.
 #define FORETICK_ACTION_SELL 2
 
-/*
- Action: neither.
- */
+// Action: neither.
 #define FORETICK_ACTION_HOLD 3
 
-/*
- Action: execute the opportunity.
- */
+// Action: execute the opportunity.
 #define FORETICK_ACTION_EXECUTE 4
 
-/*
- Action: wait for a better moment.
- */
+// Action: wait for a better moment.
 #define FORETICK_ACTION_WAIT 5
 
-/*
- Action: leave the opportunity.
- */
+// Action: leave the opportunity.
 #define FORETICK_ACTION_SKIP 6
 
-/*
- Action: no decision; the reasons say why.
- */
+// Action: no decision; the reasons say why.
 #define FORETICK_ACTION_ABSTAIN 255
 
-/*
- Signal flag: the probability is a number.
- */
+// Signal flag: the probability is a number.
 #define FORETICK_SIGNAL_VALUE 1
 
-/*
- Signal flag: the same step was asked for before.
- */
+// Signal flag: the same step was asked for before.
 #define FORETICK_SIGNAL_REPEAT 2
 
-/*
- Signal flag: the bundle was not made for this stream.
- */
+// Signal flag: the bundle was not made for this stream.
 #define FORETICK_SIGNAL_OUT_OF_SCOPE 4
 
-/*
- Signal flag: the step lies in the bundle's training span.
- */
+// Signal flag: the step lies in the bundle's training span.
 #define FORETICK_SIGNAL_IN_SAMPLE 8
 
-/*
- Signal flag: a lower rung than the champion answered.
- */
+// Signal flag: a lower rung than the champion answered.
 #define FORETICK_SIGNAL_FALLBACK 16
 
-/*
- Signal flag: a member was left out.
- */
+// Signal flag: a member was left out.
 #define FORETICK_SIGNAL_DEGRADED 32
 
-/*
- Reason: the window or a feature has not seen enough steps.
- */
+// Reason: the window or a feature has not seen enough steps.
 #define FORETICK_REASON_NOT_READY (1ull << 0)
 
-/*
- Reason: the newest event of role self is too old.
- */
+// Reason: the newest event of role self is too old.
 #define FORETICK_REASON_DATA_STALE (1ull << 1)
 
-/*
- Reason (informs only): events or bars are missing.
- */
+// Reason (informs only): events or bars are missing.
 #define FORETICK_REASON_GAP (1ull << 2)
 
-/*
- Reason (informs only): an event came after its time had been closed.
- */
+// Reason (informs only): an event came after its time had been closed.
 #define FORETICK_REASON_LATE_EVENT (1ull << 3)
 
-/*
- Reason (informs only): an event with the id of the last one of its stream and kind.
- */
+// Reason (informs only): an event with the id of the last one of its stream and kind.
 #define FORETICK_REASON_DUPLICATE (1ull << 4)
 
-/*
- Reason (informs only): a bid above its ask.
- */
+// Reason (informs only): a bid above its ask.
 #define FORETICK_REASON_CROSSED_BOOK (1ull << 5)
 
-/*
- Reason: a book waits for a snapshot.
- */
+// Reason: a book waits for a snapshot.
 #define FORETICK_REASON_BOOK_RESYNC (1ull << 6)
 
-/*
- Reason: a stream's known time went back.
- */
+// Reason: a stream's known time went back.
 #define FORETICK_REASON_CLOCK_BACK (1ull << 7)
 
-/*
- Reason (informs only): no book was there at the close.
- */
+// Reason (informs only): no book was there at the close.
 #define FORETICK_REASON_NO_BOOK (1ull << 8)
 
-/*
- Reason: a feature that must not be missing is.
- */
+// Reason: a feature that must not be missing is.
 #define FORETICK_REASON_FEATURE_MISSING (1ull << 16)
 
-/*
- Reason: more features out of the trained range than the policy permits.
- */
+// Reason: more features out of the trained range than the policy permits.
 #define FORETICK_REASON_OUT_OF_RANGE (1ull << 17)
 
-/*
- Reason: a feature's value does not fit f32.
- */
+// Reason: a feature's value does not fit f32.
 #define FORETICK_REASON_FEATURE_RANGE (1ull << 18)
 
-/*
- Reason: no model is there or enabled.
- */
+// Reason: no model is there or enabled.
 #define FORETICK_REASON_NO_MODEL (1ull << 24)
 
-/*
- Reason: a model gave NaN or infinity.
- */
+// Reason: a model gave NaN or infinity.
 #define FORETICK_REASON_MODEL_OUTPUT (1ull << 25)
 
-/*
- Reason: a model did not answer in time.
- */
+// Reason: a model did not answer in time.
 #define FORETICK_REASON_DEADLINE (1ull << 26)
 
-/*
- Reason: too little of the weight answered.
- */
+// Reason: too little of the weight answered.
 #define FORETICK_REASON_QUORUM (1ull << 27)
 
-/*
- Reason: state is being rebuilt after a swap.
- */
+// Reason: state is being rebuilt after a swap.
 #define FORETICK_REASON_WARMING (1ull << 28)
 
-/*
- Reason (informs only): a member was left out.
- */
+// Reason (informs only): a member was left out.
 #define FORETICK_REASON_MEMBER_FAILED (1ull << 29)
 
-/*
- Reason (informs only): another device answered.
- */
+// Reason (informs only): another device answered.
 #define FORETICK_REASON_DEVICE_FALLBACK (1ull << 30)
 
-/*
- Reason: the members disagree.
- */
+// Reason: the members disagree.
 #define FORETICK_REASON_AGREEMENT (1ull << 40)
 
-/*
- Reason: the bundle is older than it allows.
- */
+// Reason: the bundle is older than it allows.
 #define FORETICK_REASON_BUNDLE_STALE (1ull << 41)
 
-/*
- Reason (informs only): the bundle was not made for this stream.
- */
+// Reason (informs only): the bundle was not made for this stream.
 #define FORETICK_REASON_OUT_OF_SCOPE (1ull << 42)
 
-/*
- Reason (informs only): the step lies in the bundle's training span.
- */
+// Reason (informs only): the step lies in the bundle's training span.
 #define FORETICK_REASON_IN_SAMPLE (1ull << 43)
 
-/*
- Reason: predictions are switched off.
- */
+// Reason: predictions are switched off.
 #define FORETICK_REASON_DISABLED (1ull << 56)
 
-/*
- Reason: the host vetoed this track.
- */
+// Reason: the host vetoed this track.
 #define FORETICK_REASON_HOST_VETO (1ull << 57)
 
-/*
- Reason: a queue was full.
- */
+// Reason: a queue was full.
 #define FORETICK_REASON_QUEUE_FULL (1ull << 58)
 
-/*
- Kind of event: mark.
- */
+// Kind of event: mark.
 #define FORETICK_KIND_MARK 0
 
-/*
- Kind of event: trade.
- */
+// Kind of event: trade.
 #define FORETICK_KIND_TRADE 1
 
-/*
- Kind of event: quote.
- */
+// Kind of event: quote.
 #define FORETICK_KIND_QUOTE 2
 
-/*
- Kind of event: book.
- */
+// Kind of event: book.
 #define FORETICK_KIND_BOOK 3
 
-/*
- Kind of event: delta.
- */
+// Kind of event: delta.
 #define FORETICK_KIND_DELTA 4
 
-/*
- Kind of event: bar.
- */
+// Kind of event: bar.
 #define FORETICK_KIND_BAR 5
 
-/*
- Kind of event: pool.
- */
+// Kind of event: pool.
 #define FORETICK_KIND_POOL 6
 
-/*
- Kind of event: block.
- */
+// Kind of event: block.
 #define FORETICK_KIND_BLOCK 7
 
-/*
- Kind of event: gas.
- */
+// Kind of event: gas.
 #define FORETICK_KIND_GAS 8
 
-/*
- Kind of event: pending.
- */
+// Kind of event: pending.
 #define FORETICK_KIND_PENDING 9
 
-/*
- Kind of event: liquidation.
- */
+// Kind of event: liquidation.
 #define FORETICK_KIND_LIQUIDATION 10
 
-/*
- Kind of event: scalar.
- */
+// Kind of event: scalar.
 #define FORETICK_KIND_SCALAR 11
 
-/*
- Event flag: the whole event is the state, not a change to it.
- */
+// Event flag: the whole event is the state, not a change to it.
 #define FORETICK_EVENT_SNAPSHOT 1
 
-/*
- Event flag: the source's message goes on in the next record.
- */
+// Event flag: the source's message goes on in the next record.
 #define FORETICK_EVENT_MORE 2
 
-/*
- Event flag: derived from something else.
- */
+// Event flag: derived from something else.
 #define FORETICK_EVENT_DERIVED 4
 
-/*
- Event flag: withdrawn or replaced by a chain reorganisation.
- */
+// Event flag: withdrawn or replaced by a chain reorganisation.
 #define FORETICK_EVENT_REORG 8
 
-/*
- Side: not known.
- */
+// Side: not known.
 #define FORETICK_SIDE_UNKNOWN 0
 
-/*
- Side: the taker bought, or the forced order buys.
- */
+// Side: the taker bought, or the forced order buys.
 #define FORETICK_SIDE_BUY 1
 
-/*
- Side: the taker sold, or the forced order sells.
- */
+// Side: the taker sold, or the forced order sells.
 #define FORETICK_SIDE_SELL 2
 
-/*
- Mark: nothing known up to the argument will follow.
- */
+// Mark: nothing known up to the argument will follow.
 #define FORETICK_MARK_ADVANCE 1
 
-/*
- Mark: events were lost; the argument says how many.
- */
+// Mark: events were lost; the argument says how many.
 #define FORETICK_MARK_GAP 2
 
-/*
- Mark: all state of the track starts anew.
- */
+// Mark: all state of the track starts anew.
 #define FORETICK_MARK_RESET 3
 
-/*
- Mark: a prediction was asked for.
- */
+// Mark: a prediction was asked for.
 #define FORETICK_MARK_PREDICT 4
 
-/*
- Mark: every track of the lane.
- */
+// Mark: every track of the lane.
 #define FORETICK_MARK_ALL_TRACKS 4294967295
 
-/*
- Phase: not known.
- */
+// Phase: not known.
 #define FORETICK_PHASE_UNKNOWN 0
 
-/*
- Phase: neither of the others.
- */
+// Phase: neither of the others.
 #define FORETICK_PHASE_RANGING 1
 
-/*
- Phase: averages far apart.
- */
+// Phase: averages far apart.
 #define FORETICK_PHASE_TRENDING 2
 
-/*
- Phase: a large true range.
- */
+// Phase: a large true range.
 #define FORETICK_PHASE_VOLATILE 3
 
-/*
- Rung: the published bundle answered.
- */
+// Rung: the published bundle answered.
 #define FORETICK_RUNG_CHAMPION 0
 
-/*
- Rung: the generation before it answered.
- */
+// Rung: the generation before it answered.
 #define FORETICK_RUNG_PREVIOUS 1
 
-/*
- Rung: a linear model answered.
- */
+// Rung: a linear model answered.
 #define FORETICK_RUNG_LINEAR 2
 
-/*
- Rung: a rule answered.
- */
+// Rung: a rule answered.
 #define FORETICK_RUNG_RULE 3
 
-/*
- Rung: nothing answered.
- */
+// Rung: nothing answered.
 #define FORETICK_RUNG_NONE 255
 
-/*
- Backend bit: a kernel of this library.
- */
+// Backend bit: a kernel of this library.
 #define FORETICK_BACKEND_NATIVE 1
 
-/*
- Backend bit: ONNX Runtime.
- */
+// Backend bit: ONNX Runtime.
 #define FORETICK_BACKEND_ORT 2
 
-/*
- Backend bit: rten.
- */
+// Backend bit: rten.
 #define FORETICK_BACKEND_RTEN 4
 
-/*
- Backend bit: on a GPU.
- */
+// Backend bit: on a GPU.
 #define FORETICK_BACKEND_CUDA 8
 
-/*
- Backend bit: the whole window was computed on the clock.
- */
+// Backend bit: the whole window was computed on the clock.
 #define FORETICK_BACKEND_WHOLE_WINDOW 16
 
-/*
- Backend bit: the window's prefix was computed before.
- */
+// Backend bit: the window's prefix was computed before.
 #define FORETICK_BACKEND_PREFIX 32
 
-/*
- Backend bit: state carried from step to step.
- */
+// Backend bit: state carried from step to step.
 #define FORETICK_BACKEND_STATEFUL 64
 
-/*
- Backend bit: from the cache.
- */
+// Backend bit: from the cache.
 #define FORETICK_BACKEND_CACHED 128
 
-/*
- Task of an output: P(price rises).
- */
+// Task of an output: P(price rises).
 #define FORETICK_TASK_DIRECTION 0
 
-/*
- Task of an output: a price or return.
- */
+// Task of an output: a price or return.
 #define FORETICK_TASK_VALUE 1
 
-/*
- Task of an output: a volatility.
- */
+// Task of an output: a volatility.
 #define FORETICK_TASK_VOLATILITY 2
 
-/*
- Task of an output: P(an opportunity succeeds).
- */
+// Task of an output: P(an opportunity succeeds).
 #define FORETICK_TASK_SUCCESS 3
 
-/*
- Task of an output: a time.
- */
+// Task of an output: a time.
 #define FORETICK_TASK_DURATION 4
 
-/*
- Task of an output: a risk.
- */
+// Task of an output: a risk.
 #define FORETICK_TASK_RISK 5
 
-/*
- Known in a bar: quote_volume.
- */
+// Known in a bar: quote_volume.
 #define FORETICK_BAR_QUOTE_VOLUME 1
 
-/*
- Known in a bar: taker_buy and taker_sell.
- */
+// Known in a bar: taker_buy and taker_sell.
 #define FORETICK_BAR_TAKER 2
 
-/*
- Known in a bar: trades.
- */
+// Known in a bar: trades.
 #define FORETICK_BAR_TRADES 4
 
-/*
- foretick_track_open: on streams that the bundle's applies_to does not name; every prediction then says so.
- */
+// foretick_track_open: on streams that the bundle's applies_to does not name; every prediction then says so.
 #define FORETICK_TRACK_ANY_STREAM 1
 
-/*
- foretick_publish_t: drop the previous generation at once instead of keeping it.
- */
+// foretick_publish_t: drop the previous generation at once instead of keeping it.
 #define FORETICK_PUBLISH_REPLACE 1
 
-/*
- foretick_track_row: scaled, as models see it.
- */
+// foretick_track_row: scaled, as models see it.
 #define FORETICK_ROW_SCALED 1
 
-/*
- Most changes that a delta record carries.
- */
+// Most changes that a delta record carries.
 #define FORETICK_DELTA_CHANGES 60
 
-/*
- A status: 0 is OK, the ranges stand at the top of this header.
- */
+// A status: 0 is OK, the ranges stand at the top of this header.
 typedef int32_t foretick_status_t;
 
-/*
- An engine. 0 is no engine; closing that one is fine.
- */
+// An engine. 0 is no engine; closing that one is fine.
 typedef struct foretick_engine_t {
-    /*
-     Opaque.
-     */
+    // Opaque.
     uint64_t id;
 } foretick_engine_t;
 
-/*
- A bundle that was read and verified. 0 is no bundle; closing that one is fine.
- */
+// A bundle that was read and verified. 0 is no bundle; closing that one is fine.
 typedef struct foretick_bundle_t {
-    /*
-     Opaque.
-     */
+    // Opaque.
     uint64_t id;
 } foretick_bundle_t;
 
-/*
- One bundle for one slot.
- */
+// One bundle for one slot.
 typedef struct foretick_publish_t {
-    /*
-     FORETICK_PUBLISH_INIT.
-     */
+    // FORETICK_PUBLISH_INIT.
     uint32_t struct_size;
-    /*
-     FORETICK_PUBLISH_REPLACE or 0.
-     */
+    // FORETICK_PUBLISH_REPLACE or 0.
     uint32_t flags;
-    /*
-     Name of the slot, 1 to 31 bytes.
-     */
+    // Name of the slot, 1 to 31 bytes.
     const char *slot;
-    /*
-     Its length in bytes.
-     */
+    // Its length in bytes.
     size_t slot_len;
-    /*
-     What the slot will serve.
-     */
+    // What the slot will serve.
     struct foretick_bundle_t bundle;
 } foretick_publish_t;
 
-/*
- A lane. 0 is no lane; closing that one is fine.
- */
+// A lane. 0 is no lane; closing that one is fine.
 typedef struct foretick_lane_t {
-    /*
-     Opaque.
-     */
+    // Opaque.
     uint64_t id;
 } foretick_lane_t;
 
-/*
- What a push or an advance did, over all tracks of the lane.
- */
+// What a push or an advance did, over all tracks of the lane.
 typedef struct foretick_flow_t {
-    /*
-     FORETICK_FLOW_INIT.
-     */
+    // FORETICK_FLOW_INIT.
     uint32_t struct_size;
-    /*
-     Steps closed.
-     */
+    // Steps closed.
     uint32_t closed;
-    /*
-     Slots taken from the array.
-     */
+    // Slots taken from the array.
     uint64_t taken;
-    /*
-     Why events were skipped: DUPLICATE, LATE_EVENT, CLOCK_BACK, BOOK_RESYNC.
-     */
+    // Why events were skipped: DUPLICATE, LATE_EVENT, CLOCK_BACK, BOOK_RESYNC.
     uint64_t reasons;
-    /*
-     Events taken but not applied.
-     */
+    // Events taken but not applied.
     uint32_t skipped;
-    /*
-     0 until links are there.
-     */
+    // 0 until links are there.
     uint32_t conflated;
-    /*
-     0 until a lane polls.
-     */
+    // 0 until a lane polls.
     uint32_t predicted;
-    /*
-     Tracks with a closed step that nobody asked for.
-     */
+    // Tracks with a closed step that nobody asked for.
     uint32_t waiting;
 } foretick_flow_t;
 
-/*
- A track. 0 is no track; closing that one is fine.
- */
+// A track. 0 is no track; closing that one is fine.
 typedef struct foretick_track_t {
-    /*
-     Opaque.
-     */
+    // Opaque.
     uint64_t id;
 } foretick_track_t;
 
-/*
- The head of a prediction, 128 bytes, frozen. Details come by a second call.
- */
+// The head of a prediction, 128 bytes, frozen. Details come by a second call.
 typedef struct foretick_prediction_t {
-    /*
-     Byte 0 action, byte 1 flags, bytes 2-3 sequence (step mod 65,536), bytes 4-7 probability as f32.
-     */
+    // Byte 0 action, byte 1 flags, bytes 2-3 sequence (step mod 65,536), bytes 4-7 probability as f32.
     uint64_t signal;
-    /*
-     In result memory the sequence lock; in a copy always even.
-     */
+    // In result memory the sequence lock; in a copy always even.
     uint64_t stamp;
-    /*
-     Start of the engine, ns since the epoch, unique in the process.
-     */
+    // Start of the engine, ns since the epoch, unique in the process.
     uint64_t id_epoch;
-    /*
-     Lane << 48 + count.
-     */
+    // Lane << 48 + count.
     uint64_t id_counter;
-    /*
-     Closed step, from 0.
-     */
+    // Closed step, from 0.
     uint64_t step;
-    /*
-     Newest input used, ns.
-     */
+    // Newest input used, ns.
     int64_t known_ns;
-    /*
-     Decision time, ns.
-     */
+    // Decision time, ns.
     int64_t decided_ns;
-    /*
-     Step close + the policy's `valid_for`, ns.
-     */
+    // Step close + the policy's `valid_for`, ns.
     int64_t valid_until_ns;
-    /*
-     Generation that answered; 0 none.
-     */
+    // Generation that answered; 0 none.
     uint64_t generation;
-    /*
-     Reason bits; 0 with a decision unless informative.
-     */
+    // Reason bits; 0 with a decision unless informative.
     uint64_t reasons;
-    /*
-     Calibrated value of the policy's output, NaN without one.
-     */
+    // Calibrated value of the policy's output, NaN without one.
     float value;
-    /*
-     Before calibration, NaN without one.
-     */
+    // Before calibration, NaN without one.
     float raw;
-    /*
-     0..1, NaN without one.
-     */
+    // 0..1, NaN without one.
     float agreement;
-    /*
-     Net of costs, unit of the bundle; NaN when not computed.
-     */
+    // Net of costs, unit of the bundle; NaN when not computed.
     float edge;
-    /*
-     Rounded toward zero; NaN when none.
-     */
+    // Rounded toward zero; NaN when none.
     float size_limit;
-    /*
-     Time in the queue, ns, saturating; 0 inline.
-     */
+    // Time in the queue, ns, saturating; 0 inline.
     uint32_t queue_ns;
-    /*
-     Time to compute, ns, saturating.
-     */
+    // Time to compute, ns, saturating.
     uint32_t compute_ns;
-    /*
-     Number of the track in its engine, in order of opening.
-     */
+    // Number of the track in its engine, in order of opening.
     uint32_t track;
-    /*
-     Number of the slot.
-     */
+    // Number of the slot.
     uint16_t slot;
-    /*
-     Backend bits.
-     */
+    // Backend bits.
     uint16_t backend;
-    /*
-     Features of the newest row whose bit is off.
-     */
+    // Features of the newest row whose bit is off.
     uint16_t missing;
-    /*
-     Features outside the trained range.
-     */
+    // Features outside the trained range.
     uint16_t out_of_range;
-    /*
-     Rows of the run, 1 inline.
-     */
+    // Rows of the run, 1 inline.
     uint16_t batch;
-    /*
-     0 unknown, 1 ranging, 2 trending, 3 volatile.
-     */
+    // 0 unknown, 1 ranging, 2 trending, 3 volatile.
     uint8_t phase;
-    /*
-     0 champion, 1 previous, 2 linear, 3 rule, 255 none.
-     */
+    // 0 champion, 1 previous, 2 linear, 3 rule, 255 none.
     uint8_t rung;
-    /*
-     Members that answered with a weight above 0.
-     */
+    // Members that answered with a weight above 0.
     uint8_t members_used;
-    /*
-     Members of the bundle.
-     */
+    // Members of the bundle.
     uint8_t members_total;
-    /*
-     0.
-     */
+    // 0.
     uint16_t reserved;
 } foretick_prediction_t;
 
-/*
- One output of the newest prediction.
- */
+// One output of the newest prediction.
 typedef struct foretick_output_t {
-    /*
-     Written by the library.
-     */
+    // Written by the library.
     uint32_t struct_size;
-    /*
-     Number in the manifest.
-     */
+    // Number in the manifest.
     uint16_t output;
-    /*
-     FORETICK_TASK_*.
-     */
+    // FORETICK_TASK_*.
     uint16_t task;
-    /*
-     How many steps ahead.
-     */
+    // How many steps ahead.
     uint32_t horizon;
-    /*
-     0.
-     */
+    // 0.
     uint32_t flags;
-    /*
-     Calibrated, NaN without one.
-     */
+    // Calibrated, NaN without one.
     double value;
-    /*
-     Before calibration, NaN without one.
-     */
+    // Before calibration, NaN without one.
     double raw;
-    /*
-     Lower bound, NaN without one.
-     */
+    // Lower bound, NaN without one.
     double lower;
-    /*
-     Upper bound, NaN without one.
-     */
+    // Upper bound, NaN without one.
     double upper;
-    /*
-     Name, NUL-padded.
-     */
+    // Name, NUL-padded.
     char name[32];
 } foretick_output_t;
 
-/*
- One member's part in one output of the newest prediction.
- */
+// One member's part in one output of the newest prediction.
 typedef struct foretick_member_t {
-    /*
-     Written by the library.
-     */
+    // Written by the library.
     uint32_t struct_size;
-    /*
-     OK, MODEL_OUTPUT, or WRONG_STATE for a member that is off or was not run.
-     */
+    // OK, MODEL_OUTPUT, or WRONG_STATE for a member that is off or was not run.
     foretick_status_t status;
-    /*
-     Number in the manifest.
-     */
+    // Number in the manifest.
     uint16_t member;
-    /*
-     Number of the output in the manifest.
-     */
+    // Number of the output in the manifest.
     uint16_t output;
-    /*
-     FORETICK_BACKEND_* bits.
-     */
+    // FORETICK_BACKEND_* bits.
     uint16_t backend;
-    /*
-     0.
-     */
+    // 0.
     uint16_t flags;
-    /*
-     Time of the member's run, 1 prediction in 64; else 0.
-     */
+    // Time of the member's run, 1 prediction in 64; else 0.
     uint32_t compute_ns;
-    /*
-     0.
-     */
+    // 0.
     uint32_t reserved;
-    /*
-     Its value, NaN without one.
-     */
+    // Its value, NaN without one.
     double value;
-    /*
-     As used, after renormalising; 0 when left out.
-     */
+    // As used, after renormalising; 0 when left out.
     double weight;
-    /*
-     Name, NUL-padded.
-     */
+    // Name, NUL-padded.
     char name[32];
 } foretick_member_t;
 
-/*
- What stands behind the newest prediction. The caller's arrays go in, their lengths come out.
- */
+// What stands behind the newest prediction. The caller's arrays go in, their lengths come out.
 typedef struct foretick_details_t {
-    /*
-     FORETICK_DETAILS_INIT.
-     */
+    // FORETICK_DETAILS_INIT.
     uint32_t struct_size;
-    /*
-     0.
-     */
+    // 0.
     uint32_t flags;
-    /*
-     Room for outputs, or NULL.
-     */
+    // Room for outputs, or NULL.
     struct foretick_output_t *outputs;
-    /*
-     Elements there is room for.
-     */
+    // Elements there is room for.
     size_t outputs_cap;
-    /*
-     Bytes from one element to the next: sizeof(foretick_output_t).
-     */
+    // Bytes from one element to the next: sizeof(foretick_output_t).
     size_t outputs_stride;
-    /*
-     Outputs of the bundle.
-     */
+    // Outputs of the bundle.
     size_t outputs_len;
-    /*
-     Room for members, one a member and output that it gives; or NULL.
-     */
+    // Room for members, one a member and output that it gives; or NULL.
     struct foretick_member_t *members;
-    /*
-     Elements there is room for.
-     */
+    // Elements there is room for.
     size_t members_cap;
-    /*
-     Bytes from one element to the next: sizeof(foretick_member_t).
-     */
+    // Bytes from one element to the next: sizeof(foretick_member_t).
     size_t members_stride;
-    /*
-     Members times the outputs that they give.
-     */
+    // Members times the outputs that they give.
     size_t members_len;
-    /*
-     Room for bits, or NULL: bit i of word i / 64 is set when feature i was off.
-     */
+    // Room for bits, or NULL: bit i of word i / 64 is set when feature i was off.
     uint64_t *missing;
-    /*
-     Words there is room for.
-     */
+    // Words there is room for.
     size_t missing_cap;
-    /*
-     Words: (features + 63) / 64.
-     */
+    // Words: (features + 63) / 64.
     size_t missing_len;
-    /*
-     Of the prediction.
-     */
+    // Of the prediction.
     uint64_t id_epoch;
-    /*
-     Of the prediction.
-     */
+    // Of the prediction.
     uint64_t id_counter;
-    /*
-     First 8 bytes of the schema's SHA-256, least first: equal for equal features.
-     */
+    // First 8 bytes of the schema's SHA-256, least first: equal for equal features.
     uint64_t feature_hash;
-    /*
-     Confidence of the phase, NaN when unknown.
-     */
+    // Confidence of the phase, NaN when unknown.
     double phase_confidence;
-    /*
-     NaN, until opportunity bundles are there.
-     */
+    // NaN, until opportunity bundles are there.
     double expected_net;
-    /*
-     F, features of a row.
-     */
+    // F, features of a row.
     uint32_t features;
-    /*
-     Rows that the members read: 1, or W when one of them reads a window.
-     */
+    // Rows that the members read: 1, or W when one of them reads a window.
     uint32_t rows;
 } foretick_details_t;
 
-/*
- The 32 bytes that every event begins with.
- */
+// The 32 bytes that every event begins with.
 typedef struct foretick_event_t {
-    /*
-     Length in 64-byte slots, this head included.
-     */
+    // Length in 64-byte slots, this head included.
     uint16_t slots;
-    /*
-     Number of the kind.
-     */
+    // Number of the kind.
     uint8_t kind;
-    /*
-     SNAPSHOT 1, MORE 2, DERIVED 4, REORG 8.
-     */
+    // SNAPSHOT 1, MORE 2, DERIVED 4, REORG 8.
     uint8_t flags;
-    /*
-     Stream id from 1; 0 in marks means the whole lane.
-     */
+    // Stream id from 1; 0 in marks means the whole lane.
     uint32_t stream;
-    /*
-     When the host knew it, ns; orders everything.
-     */
+    // When the host knew it, ns; orders everything.
     int64_t known_ns;
-    /*
-     The source's time, ns; 0 unknown; stored, never compared.
-     */
+    // The source's time, ns; 0 unknown; stored, never compared.
     int64_t event_ns;
-    /*
-     The source's id (trade id, update id, block number); 0 none.
-     */
+    // The source's id (trade id, update id, block number); 0 none.
     uint64_t seq;
 } foretick_event_t;
 
-/*
- The lane's own life in a recording.
- */
+// The lane's own life in a recording.
 typedef struct foretick_mark_t {
-    /*
-     Head, kind 0, 1 slot.
-     */
+    // Head, kind 0, 1 slot.
     struct foretick_event_t head;
-    /*
-     1 ADVANCE, 2 GAP, 3 RESET, 4 PREDICT.
-     */
+    // 1 ADVANCE, 2 GAP, 3 RESET, 4 PREDICT.
     uint32_t code;
-    /*
-     Track number; all bits set is every track.
-     */
+    // Track number; all bits set is every track.
     uint32_t track;
-    /*
-     ADVANCE and PREDICT: ns; GAP: events lost.
-     */
+    // ADVANCE and PREDICT: ns; GAP: events lost.
     int64_t argument;
-    /*
-     0.
-     */
+    // 0.
     uint64_t reserved[2];
 } foretick_mark_t;
 
-/*
- One trade.
- */
+// One trade.
 typedef struct foretick_trade_t {
-    /*
-     Head, kind 1, 1 slot.
-     */
+    // Head, kind 1, 1 slot.
     struct foretick_event_t head;
-    /*
-     Price, above 0.
-     */
+    // Price, above 0.
     double price;
-    /*
-     Size, above 0.
-     */
+    // Size, above 0.
     double size;
-    /*
-     Side of the taker: 0 unknown, 1 buy, 2 sell.
-     */
+    // Side of the taker: 0 unknown, 1 buy, 2 sell.
     uint8_t side;
-    /*
-     0.
-     */
+    // 0.
     uint8_t reserved[7];
-    /*
-     The host's own order, 0 none.
-     */
+    // The host's own order, 0 none.
     uint64_t order_ref;
 } foretick_trade_t;
 
-/*
- Best bid and ask; a side that is absent has price 0 and size 0.
- */
+// Best bid and ask; a side that is absent has price 0 and size 0.
 typedef struct foretick_quote_t {
-    /*
-     Head, kind 2, 1 slot.
-     */
+    // Head, kind 2, 1 slot.
     struct foretick_event_t head;
-    /*
-     Best bid price.
-     */
+    // Best bid price.
     double bid_px;
-    /*
-     Size at the best bid.
-     */
+    // Size at the best bid.
     double bid_qty;
-    /*
-     Best ask price.
-     */
+    // Best ask price.
     double ask_px;
-    /*
-     Size at the best ask.
-     */
+    // Size at the best ask.
     double ask_qty;
 } foretick_quote_t;
 
-/*
- One row of a book, both sides; an absent side is 0 and 0.
- */
+// One row of a book, both sides; an absent side is 0 and 0.
 typedef struct foretick_level_t {
-    /*
-     Bid price.
-     */
+    // Bid price.
     double bid_px;
-    /*
-     Bid size.
-     */
+    // Bid size.
     double bid_qty;
-    /*
-     Ask price.
-     */
+    // Ask price.
     double ask_px;
-    /*
-     Ask size.
-     */
+    // Ask size.
     double ask_qty;
 } foretick_level_t;
 
-/*
- A book in its longest form, kind 3; `head.slots` says how much of it is passed.
- */
+// A book in its longest form, kind 3; `head.slots` says how much of it is passed.
 typedef struct foretick_book_t {
-    /*
-     Head, kind 3, 2 to 11 slots: FORETICK_BOOK_SLOTS(rows).
-     */
+    // Head, kind 3, 2 to 11 slots: FORETICK_BOOK_SLOTS(rows).
     struct foretick_event_t head;
-    /*
-     Bid levels present, up to 20.
-     */
+    // Bid levels present, up to 20.
     uint16_t bids;
-    /*
-     Ask levels present, up to 20.
-     */
+    // Ask levels present, up to 20.
     uint16_t asks;
-    /*
-     The larger of both.
-     */
+    // The larger of both.
     uint16_t rows;
-    /*
-     0.
-     */
+    // 0.
     uint16_t reserved;
-    /*
-     Update id before this one, 0 unknown.
-     */
+    // Update id before this one, 0 unknown.
     uint64_t prev_seq;
-    /*
-     Levels, best first; an absent side is 0 and 0.
-     */
+    // Levels, best first; an absent side is 0 and 0.
     struct foretick_level_t levels[20];
-    /*
-     0.
-     */
+    // 0.
     uint64_t tail[2];
 } foretick_book_t;
 
-/*
- One change of a book level: the absolute size, 0 removes.
- */
+// One change of a book level: the absolute size, 0 removes.
 typedef struct foretick_change_t {
-    /*
-     Price.
-     */
+    // Price.
     double px;
-    /*
-     New size.
-     */
+    // New size.
     double qty;
 } foretick_change_t;
 
-/*
- One venue message of a book builder, in its longest form.
- */
+// One venue message of a book builder, in its longest form.
 typedef struct foretick_delta_t {
-    /*
-     Head, kind 4, 1 to 16 slots.
-     */
+    // Head, kind 4, 1 to 16 slots.
     struct foretick_event_t head;
-    /*
-     First update id of the message.
-     */
+    // First update id of the message.
     uint64_t first_seq;
-    /*
-     Last update id of the message before, 0 none.
-     */
+    // Last update id of the message before, 0 none.
     uint64_t prev_seq;
-    /*
-     Bid changes.
-     */
+    // Bid changes.
     uint16_t bids;
-    /*
-     Ask changes.
-     */
+    // Ask changes.
     uint16_t asks;
-    /*
-     0.
-     */
+    // 0.
     uint32_t reserved;
-    /*
-     Bids first, then asks.
-     */
+    // Bids first, then asks.
     struct foretick_change_t changes[FORETICK_DELTA_CHANGES];
-    /*
-     0.
-     */
+    // 0.
     uint64_t tail;
 } foretick_delta_t;
 
-/*
- One candle. `known_ns` is not before `open_ns + interval_ns`.
- */
+// One candle. `known_ns` is not before `open_ns + interval_ns`.
 typedef struct foretick_bar_t {
-    /*
-     Head, kind 5, 2 slots.
-     */
+    // Head, kind 5, 2 slots.
     struct foretick_event_t head;
-    /*
-     Open time, ns.
-     */
+    // Open time, ns.
     int64_t open_ns;
-    /*
-     Length, ns.
-     */
+    // Length, ns.
     int64_t interval_ns;
-    /*
-     First price.
-     */
+    // First price.
     double open;
-    /*
-     Highest price.
-     */
+    // Highest price.
     double high;
-    /*
-     Lowest price.
-     */
+    // Lowest price.
     double low;
-    /*
-     Last price.
-     */
+    // Last price.
     double close;
-    /*
-     Volume in the stream's size unit.
-     */
+    // Volume in the stream's size unit.
     double volume;
-    /*
-     Volume in the quote unit.
-     */
+    // Volume in the quote unit.
     double quote_volume;
-    /*
-     Volume that takers bought.
-     */
+    // Volume that takers bought.
     double taker_buy;
-    /*
-     Volume that takers sold.
-     */
+    // Volume that takers sold.
     double taker_sell;
-    /*
-     Number of trades.
-     */
+    // Number of trades.
     uint64_t trades;
-    /*
-     1 quote_volume, 2 taker, 4 trades.
-     */
+    // 1 quote_volume, 2 taker, 4 trades.
     uint32_t known;
-    /*
-     0.
-     */
+    // 0.
     uint32_t reserved;
 } foretick_bar_t;
 
-/*
- State of a pool.
- */
+// State of a pool.
 typedef struct foretick_pool_t {
-    /*
-     Head, kind 6, 2 slots.
-     */
+    // Head, kind 6, 2 slots.
     struct foretick_event_t head;
-    /*
-     1 constant product, 2 concentrated, 3 stable.
-     */
+    // 1 constant product, 2 concentrated, 3 stable.
     uint8_t model;
-    /*
-     Decimals of token 0.
-     */
+    // Decimals of token 0.
     uint8_t decimals0;
-    /*
-     Decimals of token 1.
-     */
+    // Decimals of token 1.
     uint8_t decimals1;
-    /*
-     0.
-     */
+    // 0.
     uint8_t reserved;
-    /*
-     Fee in millionths.
-     */
+    // Fee in millionths.
     uint32_t fee;
-    /*
-     Current tick.
-     */
+    // Current tick.
     int32_t tick;
-    /*
-     Tick spacing.
-     */
+    // Tick spacing.
     int32_t tick_spacing;
-    /*
-     Square root of the price, 96 fractional bits, least limb first.
-     */
+    // Square root of the price, 96 fractional bits, least limb first.
     uint64_t sqrt_price_x96[4];
-    /*
-     In-range liquidity, raw.
-     */
+    // In-range liquidity, raw.
     uint64_t liquidity[2];
-    /*
-     Reserve of token 0, raw units.
-     */
+    // Reserve of token 0, raw units.
     uint64_t reserve0[2];
-    /*
-     Reserve of token 1, raw units.
-     */
+    // Reserve of token 1, raw units.
     uint64_t reserve1[2];
 } foretick_pool_t;
 
-/*
- A block; `seq` is its number.
- */
+// A block; `seq` is its number.
 typedef struct foretick_block_t {
-    /*
-     Head, kind 7, 1 slot.
-     */
+    // Head, kind 7, 1 slot.
     struct foretick_event_t head;
-    /*
-     Base fee, wei.
-     */
+    // Base fee, wei.
     uint64_t base_fee_wei;
-    /*
-     Gas used.
-     */
+    // Gas used.
     uint64_t gas_used;
-    /*
-     Gas limit.
-     */
+    // Gas limit.
     uint64_t gas_limit;
-    /*
-     Transactions.
-     */
+    // Transactions.
     uint32_t transactions;
-    /*
-     1 base fee, 2 gas used, 4 limit, 8 transactions.
-     */
+    // 1 base fee, 2 gas used, 4 limit, 8 transactions.
     uint32_t known;
 } foretick_block_t;
 
-/*
- A gas price.
- */
+// A gas price.
 typedef struct foretick_gas_t {
-    /*
-     Head, kind 8, 1 slot.
-     */
+    // Head, kind 8, 1 slot.
     struct foretick_event_t head;
-    /*
-     Whole price, wei.
-     */
+    // Whole price, wei.
     uint64_t price_wei;
-    /*
-     Base fee, wei.
-     */
+    // Base fee, wei.
     uint64_t base_fee_wei;
-    /*
-     Tip, wei.
-     */
+    // Tip, wei.
     uint64_t tip_wei;
-    /*
-     Percentile in 1/10,000, 0 not stated.
-     */
+    // Percentile in 1/10,000, 0 not stated.
     uint16_t percentile;
-    /*
-     0.
-     */
+    // 0.
     uint16_t reserved;
-    /*
-     1 price, 2 base fee, 4 tip.
-     */
+    // 1 price, 2 base fee, 4 tip.
     uint32_t known;
 } foretick_gas_t;
 
-/*
- A summary of the pool of waiting transactions.
- */
+// A summary of the pool of waiting transactions.
 typedef struct foretick_pending_t {
-    /*
-     Head, kind 9, 1 slot.
-     */
+    // Head, kind 9, 1 slot.
     struct foretick_event_t head;
-    /*
-     Gas of all of them.
-     */
+    // Gas of all of them.
     uint64_t gas_total;
-    /*
-     Median tip, wei.
-     */
+    // Median tip, wei.
     uint64_t tip_p50_wei;
-    /*
-     90th percentile of tips, wei.
-     */
+    // 90th percentile of tips, wei.
     uint64_t tip_p90_wei;
-    /*
-     How many.
-     */
+    // How many.
     uint32_t transactions;
-    /*
-     1 gas, 2 median tip, 4 90th percentile, 8 count.
-     */
+    // 1 gas, 2 median tip, 4 90th percentile, 8 count.
     uint32_t known;
 } foretick_pending_t;
 
-/*
- A forced order.
- */
+// A forced order.
 typedef struct foretick_liquidation_t {
-    /*
-     Head, kind 10, 1 slot.
-     */
+    // Head, kind 10, 1 slot.
     struct foretick_event_t head;
-    /*
-     Price, above 0.
-     */
+    // Price, above 0.
     double price;
-    /*
-     Size, above 0.
-     */
+    // Size, above 0.
     double size;
-    /*
-     Value in the quote unit, 0 unknown.
-     */
+    // Value in the quote unit, 0 unknown.
     double value;
-    /*
-     Side of the forced order: 1 buy, 2 sell.
-     */
+    // Side of the forced order: 1 buy, 2 sell.
     uint8_t side;
-    /*
-     0.
-     */
+    // 0.
     uint8_t reserved[7];
 } foretick_liquidation_t;
 
-/*
- An outside number.
- */
+// An outside number.
 typedef struct foretick_scalar_t {
-    /*
-     Head, kind 11, 1 slot.
-     */
+    // Head, kind 11, 1 slot.
     struct foretick_event_t head;
-    /*
-     The number.
-     */
+    // The number.
     double value;
-    /*
-     Weight in 0..1, 1 when not stated.
-     */
+    // Weight in 0..1, 1 when not stated.
     double weight;
-    /*
-     How long it holds, ns; 0 no end.
-     */
+    // How long it holds, ns; 0 no end.
     int64_t valid_for_ns;
-    /*
-     Number of the source.
-     */
+    // Number of the source.
     uint32_t source;
-    /*
-     Number of the unit.
-     */
+    // Number of the unit.
     uint32_t unit;
 } foretick_scalar_t;
 
@@ -1739,99 +1001,79 @@ typedef struct foretick_scalar_t {
 extern "C" {
 #endif // __cplusplus
 
-/*
- The version of the library that is loaded: major << 16 | minor.
-
- threads: ANY. cost: hot. Cannot fail; works before foretick_init.
- */
+// The version of the library that is loaded: major << 16 | minor.
+//
+// threads: ANY. cost: hot. Cannot fail; works before foretick_init.
 FORETICK_NODISCARD uint32_t foretick_abi_version(void);
 
-/*
- Starts the library in this process; call it first, with FORETICK_ABI_VERSION. Calling it again
- changes nothing.
-
- threads: ANY. cost: allocates.
- errors: ABI_MISMATCH names both versions: another major, or a header newer than the library.
- */
+// Starts the library in this process; call it first, with FORETICK_ABI_VERSION. Calling it again
+// changes nothing.
+//
+// threads: ANY. cost: allocates.
+// errors: ABI_MISMATCH names both versions: another major, or a header newer than the library.
 FORETICK_NODISCARD foretick_status_t foretick_init(uint32_t abi_version);
 
-/*
- What was built, as JSON: version, compiler, target, profile, commit when known, backends.
-
- threads: ANY. cost: allocates. Works before foretick_init.
- buf, len: borrows (call); NULL with 0 asks for the length.
- errors: BUFFER_TOO_SMALL with the needed length.
- */
+// What was built, as JSON: version, compiler, target, profile, commit when known, backends.
+//
+// threads: ANY. cost: allocates. Works before foretick_init.
+// buf, len: borrows (call); NULL with 0 asks for the length.
+// errors: BUFFER_TOO_SMALL with the needed length.
 FORETICK_NODISCARD foretick_status_t foretick_build_info(char *buf, size_t cap, size_t *len);
 
-/*
- Nanoseconds since the Unix epoch, UTC: the clock that `now_ns = 0` means.
-
- threads: ANY. cost: hot. Cannot fail; works before foretick_init.
- */
+// Nanoseconds since the Unix epoch, UTC: the clock that `now_ns = 0` means.
+//
+// threads: ANY. cost: hot. Cannot fail; works before foretick_init.
 FORETICK_NODISCARD int64_t foretick_now_ns(void);
 
-/*
- The text of this thread's last failed call, without a NUL; length 0 when none has failed. At most
- 4,096 bytes. Never changes that text, whatever it answers. Works before foretick_init and in a child.
-
- threads: ANY, each has its own text. cost: allocates nothing.
- buf, len: borrows (call); NULL with 0 asks for the length.
- errors: BUFFER_TOO_SMALL with the needed length.
- */
+// The text of this thread's last failed call, without a NUL; length 0 when none has failed. At most
+// 4,096 bytes. Never changes that text, whatever it answers. Works before foretick_init and in a child.
+//
+// threads: ANY, each has its own text. cost: allocates nothing.
+// buf, len: borrows (call); NULL with 0 asks for the length.
+// errors: BUFFER_TOO_SMALL with the needed length.
 FORETICK_NODISCARD foretick_status_t foretick_last_error(char *buf, size_t cap, size_t *len);
 
-/*
- The name of a status as a static text: "BUSY"; "UNKNOWN" for other numbers.
-
- threads: ANY. cost: hot. Cannot fail; works before foretick_init. The text is never freed.
- */
+// The name of a status as a static text: "BUSY"; "UNKNOWN" for other numbers.
+//
+// threads: ANY. cost: hot. Cannot fail; works before foretick_init. The text is never freed.
 FORETICK_NODISCARD const char *foretick_status_name(foretick_status_t status);
 
-/*
- Opens an engine; starts its housekeeping thread unless `threads = 0`.
-
- threads: CONTROL. cost: allocates, blocks.
- config: borrows (call), TOML, NULL with 0 means defaults. engine: borrows (call).
- errors: CONFIG_SYNTAX, CONFIG_KEY, CONFIG_VALUE with every problem's line, THREAD, LIMIT.
- */
+// Opens an engine; starts its housekeeping thread unless `threads = 0`.
+//
+// threads: CONTROL. cost: allocates, blocks.
+// config: borrows (call), TOML, NULL with 0 means defaults. engine: borrows (call).
+// errors: CONFIG_SYNTAX, CONFIG_KEY, CONFIG_VALUE with every problem's line, THREAD, LIMIT.
 FORETICK_NODISCARD
 foretick_status_t foretick_engine_open(const char *config,
                                        size_t config_len,
                                        struct foretick_engine_t *engine);
 
-/*
- Closes an engine with its lanes, tracks and bundles: waits for the callers inside, then every handle
- of the engine is stale. Closing the zero handle is fine.
-
- threads: CONTROL. cost: blocks up to housekeeping.close_timeout_ms.
- errors: BUSY when callers were still inside: nothing is closed and the engine goes on. Calls of other
- threads during the wait may answer CLOSING.
- */
+// Closes an engine with its lanes, tracks and bundles: waits for the callers inside, then every handle
+// of the engine is stale. Closing the zero handle is fine.
+//
+// threads: CONTROL. cost: blocks up to housekeeping.close_timeout_ms.
+// errors: BUSY when callers were still inside: nothing is closed and the engine goes on. Calls of other
+// threads during the wait may answer CLOSING.
 foretick_status_t foretick_engine_close(struct foretick_engine_t engine);
 
-/*
- Counters, gauges and sampled latencies as Prometheus text.
-
- threads: CONTROL. cost: allocates.
- buf, len: borrows (call); NULL with 0 asks for the length, which may grow until the next call.
- errors: BUFFER_TOO_SMALL with the needed length.
- */
+// Counters, gauges and sampled latencies as Prometheus text.
+//
+// threads: CONTROL. cost: allocates.
+// buf, len: borrows (call); NULL with 0 asks for the length, which may grow until the next call.
+// errors: BUFFER_TOO_SMALL with the needed length.
 FORETICK_NODISCARD
 foretick_status_t foretick_engine_metrics(struct foretick_engine_t engine,
                                           char *buf,
                                           size_t cap,
                                           size_t *len);
 
-/*
- Adds a stream, such as "binance_spot:BTCUSDT", and answers its id, from 1. The same name with the same
- options answers the same id; an id lives as long as the engine.
-
- threads: CONTROL. cost: allocates.
- name: borrows (call), 1 to 255 bytes. options: borrows (call), TOML, NULL with 0 means defaults.
- stream: borrows (call).
- errors: CONFLICT for other options, LIMIT, CONFIG_*.
- */
+// Adds a stream, such as "binance_spot:BTCUSDT", and answers its id, from 1. The same name with the same
+// options answers the same id; an id lives as long as the engine.
+//
+// threads: CONTROL. cost: allocates.
+// name: borrows (call), 1 to 255 bytes. options: borrows (call), TOML, NULL with 0 means defaults.
+// stream: borrows (call).
+// errors: CONFLICT for other options, LIMIT, CONFIG_*.
 FORETICK_NODISCARD
 foretick_status_t foretick_stream_add(struct foretick_engine_t engine,
                                       const char *name,
@@ -1840,14 +1082,12 @@ foretick_status_t foretick_stream_add(struct foretick_engine_t engine,
                                       size_t options_len,
                                       uint32_t *stream);
 
-/*
- Reads, verifies and compiles a bundle's folder; nothing serves yet.
-
- threads: CONTROL. cost: allocates, takes seconds.
- path: borrows (call), UTF-8. flags: 0. bundle: borrows (call).
- errors: IO, MANIFEST with all problems at once, DIGEST, MODEL, OPERATOR, CONTRACT, GOLDEN,
- EXTERNAL_DATA, RUNTIME_MISSING, FORMAT_VERSION, LIMIT.
- */
+// Reads, verifies and compiles a bundle's folder; nothing serves yet.
+//
+// threads: CONTROL. cost: allocates, takes seconds.
+// path: borrows (call), UTF-8. flags: 0. bundle: borrows (call).
+// errors: IO, MANIFEST with all problems at once, DIGEST, MODEL, OPERATOR, CONTRACT, GOLDEN,
+// EXTERNAL_DATA, RUNTIME_MISSING, FORMAT_VERSION, LIMIT.
 FORETICK_NODISCARD
 foretick_status_t foretick_bundle_open(struct foretick_engine_t engine,
                                        const char *path,
@@ -1855,109 +1095,91 @@ foretick_status_t foretick_bundle_open(struct foretick_engine_t engine,
                                        uint32_t flags,
                                        struct foretick_bundle_t *bundle);
 
-/*
- The bundle as JSON: manifest, digest, features, members with backend and why.
-
- threads: CONTROL. cost: allocates.
- buf, len: borrows (call); NULL with 0 asks for the length.
- errors: BUFFER_TOO_SMALL with the needed length.
- */
+// The bundle as JSON: manifest, digest, features, members with backend and why.
+//
+// threads: CONTROL. cost: allocates.
+// buf, len: borrows (call); NULL with 0 asks for the length.
+// errors: BUFFER_TOO_SMALL with the needed length.
 FORETICK_NODISCARD
 foretick_status_t foretick_bundle_describe(struct foretick_bundle_t bundle,
                                            char *buf,
                                            size_t cap,
                                            size_t *len);
 
-/*
- Closes a bundle's handle; generations made from it live on. Closing the zero handle is fine.
-
- threads: CONTROL. cost: may free.
- */
+// Closes a bundle's handle; generations made from it live on. Closing the zero handle is fine.
+//
+// threads: CONTROL. cost: may free.
 foretick_status_t foretick_bundle_close(struct foretick_bundle_t bundle);
 
-/*
- Publishes bundles under slots, all or none; a slot exists from its first publish. Calls of other
- threads go on meanwhile, each prediction with one generation.
-
- threads: CONTROL. cost: allocates, blocks.
- items: borrows (call), n structs of the first one's struct_size. generations: borrows (call), room for n.
- errors: SCHEMA_DIFFERS with the diff, ROLES, CONFLICT, LIMIT, STRUCT_SIZE, SHAPE.
- */
+// Publishes bundles under slots, all or none; a slot exists from its first publish. Calls of other
+// threads go on meanwhile, each prediction with one generation.
+//
+// threads: CONTROL. cost: allocates, blocks.
+// items: borrows (call), n structs of the first one's struct_size. generations: borrows (call), room for n.
+// errors: SCHEMA_DIFFERS with the diff, ROLES, CONFLICT, LIMIT, STRUCT_SIZE, SHAPE.
 FORETICK_NODISCARD
 foretick_status_t foretick_slot_publish(struct foretick_engine_t engine,
                                         const struct foretick_publish_t *items,
                                         size_t n,
                                         uint64_t *generations);
 
-/*
- Opens a lane: one working set of tracks, used by one caller at a time, from any thread.
-
- threads: CONTROL. cost: allocates.
- options: borrows (call), TOML, NULL with 0 means defaults. lane: borrows (call).
- errors: LIMIT, CONFIG_*.
- */
+// Opens a lane: one working set of tracks, used by one caller at a time, from any thread.
+//
+// threads: CONTROL. cost: allocates.
+// options: borrows (call), TOML, NULL with 0 means defaults. lane: borrows (call).
+// errors: LIMIT, CONFIG_*.
 FORETICK_NODISCARD
 foretick_status_t foretick_lane_open(struct foretick_engine_t engine,
                                      const char *options,
                                      size_t options_len,
                                      struct foretick_lane_t *lane);
 
-/*
- Closes a lane and its tracks. Closing the zero handle is fine.
-
- threads: CONTROL. cost: frees.
- errors: BUSY while a caller is inside: nothing is closed.
- */
+// Closes a lane and its tracks. Closing the zero handle is fine.
+//
+// threads: CONTROL. cost: frees.
+// errors: BUSY while a caller is inside: nothing is closed.
 foretick_status_t foretick_lane_close(struct foretick_lane_t lane);
 
-/*
- Takes events until one closes a step or all are taken; flow.taken says how far. An error means that
- the first event was refused and nothing was taken.
-
- threads: ONE LANE. cost: hot.
- events: borrows (call), 8-byte aligned, `slots` slots of 64 bytes; NULL with 0 is fine.
- flow: borrows (call), written on success.
- errors: EVENT_SHAPE, EVENT_RESERVED, NOT_FINITE, RANGE, UNKNOWN_STREAM, BUSY, ALIGNMENT, SHAPE.
- */
+// Takes events until one closes a step or all are taken; flow.taken says how far. An error means that
+// the first event was refused and nothing was taken.
+//
+// threads: ONE LANE. cost: hot.
+// events: borrows (call), 8-byte aligned, `slots` slots of 64 bytes; NULL with 0 is fine.
+// flow: borrows (call), written on success.
+// errors: EVENT_SHAPE, EVENT_RESERVED, NOT_FINITE, RANGE, UNKNOWN_STREAM, BUSY, ALIGNMENT, SHAPE.
 FORETICK_NODISCARD
 foretick_status_t foretick_lane_push(struct foretick_lane_t lane,
                                      const void *events,
                                      size_t slots,
                                      struct foretick_flow_t *flow);
 
-/*
- Promises that nothing known at `until_ns` or before will follow, and closes the steps up to it.
-
- threads: ONE LANE. cost: hot.
- flow: borrows (call), written on success.
- errors: RANGE, BUSY.
- */
+// Promises that nothing known at `until_ns` or before will follow, and closes the steps up to it.
+//
+// threads: ONE LANE. cost: hot.
+// flow: borrows (call), written on success.
+// errors: RANGE, BUSY.
 FORETICK_NODISCARD
 foretick_status_t foretick_lane_advance(struct foretick_lane_t lane,
                                         int64_t until_ns,
                                         struct foretick_flow_t *flow);
 
-/*
- The tracks with a closed step that nobody asked for, in the order in which they became due.
-
- threads: ONE LANE. cost: hot.
- tracks, len: borrows (call); NULL with 0 asks for the number.
- errors: BUFFER_TOO_SMALL with the needed number, BUSY.
- */
+// The tracks with a closed step that nobody asked for, in the order in which they became due.
+//
+// threads: ONE LANE. cost: hot.
+// tracks, len: borrows (call); NULL with 0 asks for the number.
+// errors: BUFFER_TOO_SMALL with the needed number, BUSY.
 FORETICK_NODISCARD
 foretick_status_t foretick_lane_due(struct foretick_lane_t lane,
                                     struct foretick_track_t *tracks,
                                     size_t cap,
                                     size_t *len);
 
-/*
- Opens a track of a published slot on streams, one a role of its bundle, in that order.
-
- threads: CONTROL, enters the lane. cost: allocates.
- slot: borrows (call). streams: borrows (call). flags: FORETICK_TRACK_ANY_STREAM or 0.
- track: borrows (call).
- errors: NO_BUNDLE, ROLES, SCOPE, UNKNOWN_STREAM, LIMIT, BUSY.
- */
+// Opens a track of a published slot on streams, one a role of its bundle, in that order.
+//
+// threads: CONTROL, enters the lane. cost: allocates.
+// slot: borrows (call). streams: borrows (call). flags: FORETICK_TRACK_ANY_STREAM or 0.
+// track: borrows (call).
+// errors: NO_BUNDLE, ROLES, SCOPE, UNKNOWN_STREAM, LIMIT, BUSY.
 FORETICK_NODISCARD
 foretick_status_t foretick_track_open(struct foretick_lane_t lane,
                                       const char *slot,
@@ -1967,36 +1189,30 @@ foretick_status_t foretick_track_open(struct foretick_lane_t lane,
                                       uint32_t flags,
                                       struct foretick_track_t *track);
 
-/*
- Closes a track. Closing the zero handle is fine.
-
- threads: CONTROL, enters the lane. cost: frees.
- errors: BUSY while a caller is inside the lane.
- */
+// Closes a track. Closing the zero handle is fine.
+//
+// threads: CONTROL, enters the lane. cost: frees.
+// errors: BUSY while a caller is inside the lane.
 foretick_status_t foretick_track_close(struct foretick_track_t track);
 
-/*
- The decision for the newest closed step, or ABSTAIN with its reasons; without a new step the same one,
- flagged REPEAT. `now_ns` is the decision's time, 0 takes the engine's clock.
-
- threads: ONE LANE. cost: hot with native models.
- out: borrows (call), 8-byte aligned, written on success.
- errors: INVALID_ARGUMENT for a negative time, or 0 when the clock is the host's; BUSY.
- */
+// The decision for the newest closed step, or ABSTAIN with its reasons; without a new step the same one,
+// flagged REPEAT. `now_ns` is the decision's time, 0 takes the engine's clock.
+//
+// threads: ONE LANE. cost: hot with native models.
+// out: borrows (call), 8-byte aligned, written on success.
+// errors: INVALID_ARGUMENT for a negative time, or 0 when the clock is the host's; BUSY.
 FORETICK_NODISCARD
 foretick_status_t foretick_track_predict(struct foretick_track_t track,
                                          int64_t now_ns,
                                          struct foretick_prediction_t *out);
 
-/*
- The newest closed row: F values, NaN where a feature is off. Unscaled, or as models see it with
- FORETICK_ROW_SCALED.
-
- threads: ONE LANE. cost: allocates nothing.
- row, len: borrows (call); NULL with 0 asks for F. close_ns: borrows (call), when the step's content
- was known; may be NULL.
- errors: NO_PREDICTION before the first step, BUFFER_TOO_SMALL with F, BUSY.
- */
+// The newest closed row: F values, NaN where a feature is off. Unscaled, or as models see it with
+// FORETICK_ROW_SCALED.
+//
+// threads: ONE LANE. cost: allocates nothing.
+// row, len: borrows (call); NULL with 0 asks for F. close_ns: borrows (call), when the step's content
+// was known; may be NULL.
+// errors: NO_PREDICTION before the first step, BUFFER_TOO_SMALL with F, BUSY.
 FORETICK_NODISCARD
 foretick_status_t foretick_track_row(struct foretick_track_t track,
                                      uint32_t flags,
@@ -2005,14 +1221,12 @@ foretick_status_t foretick_track_row(struct foretick_track_t track,
                                      size_t *len,
                                      int64_t *close_ns);
 
-/*
- Outputs, members and missing features behind the newest prediction, as one consistent picture. A NULL
- array with cap 0 is skipped; its length is written all the same.
-
- threads: ONE LANE. cost: allocates nothing.
- details: borrows (call), and so do the arrays inside; written on success.
- errors: NO_PREDICTION, BUSY, STRUCT_SIZE, SHAPE for a stride; BUFFER_TOO_SMALL with the needed lengths.
- */
+// Outputs, members and missing features behind the newest prediction, as one consistent picture. A NULL
+// array with cap 0 is skipped; its length is written all the same.
+//
+// threads: ONE LANE. cost: allocates nothing.
+// details: borrows (call), and so do the arrays inside; written on success.
+// errors: NO_PREDICTION, BUSY, STRUCT_SIZE, SHAPE for a stride; BUFFER_TOO_SMALL with the needed lengths.
 FORETICK_NODISCARD
 foretick_status_t foretick_track_details(struct foretick_track_t track,
                                          struct foretick_details_t *details);

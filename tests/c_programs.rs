@@ -1,5 +1,6 @@
 //! The header compiles in every standard, and the C programs run over the static and the shared library.
 #![cfg(target_os = "linux")]
+#![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod support;
 
@@ -30,7 +31,9 @@ fn the_header_compiles_in_every_standard() {
         succeed(compiler("cc", standard).args(["-fsyntax-only", "-x", "c"]).arg(source("include.c")));
     }
     for standard in ["c++11", "c++17", "c++20"] {
-        succeed(compiler("c++", standard).args(["-fsyntax-only", "-x", "c++"]).arg(source("include.c")));
+        for name in ["include.c", "inline.c", "flow.c"] {
+            succeed(compiler("c++", standard).args(["-fsyntax-only", "-x", "c++"]).arg(source(name)));
+        }
     }
 }
 
@@ -85,6 +88,11 @@ fn a_second_caller_is_told_busy() {
 }
 
 #[test]
+fn handles_may_be_closed_under_callers() {
+    run("storm", &Options::default(), false);
+}
+
+#[test]
 fn wrong_calls_have_their_status_and_change_nothing() {
     run("errors", &Options::default(), false);
 }
@@ -105,11 +113,33 @@ fn the_shortest_bot_runs() {
     run("inline", &by_time(), false);
 }
 
+/// Whether the compiler has the sanitizers' libraries.
+fn has_sanitizers(folder: &Path) -> bool {
+    let empty = folder.join("empty.c");
+    std::fs::write(&empty, "int main(void) { return 0; }\n").expect("the folder can be written");
+    Command::new("cc").args(SANITIZERS).arg(&empty).arg("-o").arg(folder.join("empty")).output().is_ok_and(|output| output.status.success())
+}
+
+const SANITIZERS: [&str; 2] = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"];
+
+/// Rust's memory is seen through malloc and free; a leak, a use after free or an overrun ends the program.
+#[test]
+fn the_programs_are_sound_under_the_sanitizers() {
+    let folder = workplace(&Options::default());
+    if !has_sanitizers(folder.path()) {
+        return;
+    }
+    for name in ["handles", "structs", "errors", "busy", "storm", "flow"] {
+        succeed(Command::new(build(name, folder.path(), false, &SANITIZERS)).arg(folder.path().join("bundle")));
+    }
+}
+
 /// Every plain constant of the header by name.
 fn constants() -> Vec<String> {
     let header = std::fs::read_to_string(root().join("include/foretick.h")).expect("the header");
     let defined = header.lines().filter_map(|line| line.strip_prefix("#define FORETICK_")?.split_once(' '));
-    let plain = defined.filter(|(name, value)| !name.contains('(') && !name.ends_with('_') && !name.ends_with("INIT") && *name != "NODISCARD" && *value != "");
+    let plain =
+        defined.filter(|(name, value)| !name.contains('(') && !name.ends_with('_') && !name.ends_with("INIT") && *name != "NODISCARD" && !value.is_empty());
     plain.map(|(name, _)| format!("FORETICK_{name}")).collect()
 }
 

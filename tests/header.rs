@@ -1,4 +1,5 @@
 //! The committed header is what the generator makes of the sources. `FORETICK_BLESS=1` rewrites it.
+#![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::path::{Path, PathBuf};
 

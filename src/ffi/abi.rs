@@ -4,7 +4,7 @@ use std::ffi::c_char;
 use std::mem::offset_of;
 
 use super::handle::BundleHandle;
-use super::sized::Sized1;
+use super::sized::Versioned;
 use crate::types::Flow;
 use crate::types::event::{Book, BookHead, EventHead, Level};
 
@@ -189,7 +189,7 @@ macro_rules! sized {
         const _: () = assert!(size_of::<$type>() >= $first && offset_of!($type, struct_size) == 0);
         // SAFETY: `repr(C)` of integers, floats, pointers and arrays of them, with no room between them:
         // the sizes are asserted here and in the header.
-        unsafe impl Sized1 for $type {
+        unsafe impl Versioned for $type {
             const FIRST: usize = $first;
         }
     )*};

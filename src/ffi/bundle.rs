@@ -4,7 +4,7 @@ use std::ffi::c_char;
 use std::path::Path;
 
 use super::abi::StatusCode;
-use super::engines::{close_bundle, with_bundle, with_engine};
+use super::engine_table::{close_bundle, with_bundle, with_engine};
 use super::error::{Fail, Outcome};
 use super::guard::guard;
 use super::handle::{BundleHandle, EngineHandle};

@@ -141,12 +141,17 @@ pub struct Claim<'c, T> {
 }
 
 impl<T> Claim<'_, T> {
+    /// The generation of the object.
+    pub fn generation(&self) -> u32 {
+        (self.next >> 8) as u32
+    }
+
     /// Closes: `last` sees the object while nobody else can, then it is given out and its handle is stale.
     pub fn close(mut self, last: impl FnOnce(&mut T)) -> Option<T> {
         // SAFETY: the claim made this thread the owner, until it is dropped.
         let content = unsafe { &mut *self.cell.content.get() };
         content.as_mut().map(last);
-        self.next = word((self.next >> 8) as u32, DEAD);
+        self.next = word(self.generation(), DEAD);
         content.take()
     }
 }

@@ -6,9 +6,9 @@ use super::abi::{DetailsRecord, MemberRecord, OutputRecord, StatusCode, padded};
 use super::error::{Fail, Outcome};
 use super::guard::guard;
 use super::handle::TrackHandle;
-use super::lanes::with_track;
+use super::lane_table::with_track;
 use super::pointer::OutArray;
-use super::sized::{Sized1, read, stated, write};
+use super::sized::{Versioned, read, stated, write};
 use crate::engine::{Details, MemberAnswer, OutputAnswer};
 use crate::error::Status;
 use crate::model::bundle::Bundle;
@@ -143,7 +143,7 @@ struct Strided<T> {
     stride: usize,
 }
 
-impl<T: Sized1> Strided<T> {
+impl<T: Versioned> Strided<T> {
     fn of(pointer: *mut T, cap: usize, stride: usize, name: &'static str) -> Outcome<Strided<T>> {
         if pointer.is_null() && cap > 0 {
             return Err(Fail::Argument(Status::NullPointer, name, "is NULL with room for some"));

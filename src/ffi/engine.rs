@@ -3,7 +3,7 @@
 use std::ffi::c_char;
 
 use super::abi::StatusCode;
-use super::engines::{close_engine, open_engine, with_engine};
+use super::engine_table::{close_engine, open_engine, with_engine};
 use super::guard::guard;
 use super::handle::EngineHandle;
 use super::pointer::{Out, buffer, text};

@@ -3,11 +3,11 @@
 use std::ffi::{c_char, c_void};
 
 use super::abi::{FlowRecord, StatusCode};
-use super::engines::with_engine;
+use super::engine_table::with_engine;
 use super::error::Outcome;
 use super::guard::guard;
 use super::handle::{EngineHandle, LaneHandle, TrackHandle};
-use super::lanes::{close_lane, open_lane, with_lane};
+use super::lane_table::{close_lane, open_lane, with_lane};
 use super::pointer::{Out, OutArray, events, text};
 use super::sized::{stated, write};
 use crate::types::Flow;

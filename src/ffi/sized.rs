@@ -12,7 +12,7 @@ use crate::error::Status;
 ///
 /// # Safety
 /// `repr(C)`, begins with a u32, has no padding, and every pattern of bits is a value of it.
-pub unsafe trait Sized1: Copy {
+pub unsafe trait Versioned: Copy {
     /// Its size in version 1 of the header.
     const FIRST: usize;
 }
@@ -22,7 +22,7 @@ const MOST: usize = 4096;
 
 /// A size that a struct of this type may have.
 #[inline]
-fn allowed<T: Sized1>(size: usize) -> bool {
+fn allowed<T: Versioned>(size: usize) -> bool {
     size >= T::FIRST && size <= MOST && size.is_multiple_of(align_of::<T>())
 }
 
@@ -31,7 +31,7 @@ fn allowed<T: Sized1>(size: usize) -> bool {
 /// # Safety
 /// When not NULL, `pointer` is readable for the 4 bytes of its size.
 #[inline]
-pub unsafe fn stated<T: Sized1>(pointer: *const T, name: &'static str) -> Outcome<usize> {
+pub unsafe fn stated<T: Versioned>(pointer: *const T, name: &'static str) -> Outcome<usize> {
     if pointer.is_null() {
         return Err(Fail::Argument(Status::NullPointer, name, "must not be NULL"));
     }
@@ -47,7 +47,7 @@ pub unsafe fn stated<T: Sized1>(pointer: *const T, name: &'static str) -> Outcom
 ///
 /// # Safety
 /// `size` came from [`stated`] or an equal check, and `pointer` is readable for so many bytes.
-pub unsafe fn read<T: Sized1>(pointer: *const T, size: usize, name: &'static str) -> Outcome<T> {
+pub unsafe fn read<T: Versioned>(pointer: *const T, size: usize, name: &'static str) -> Outcome<T> {
     let bytes = pointer.cast::<u8>();
     for at in size_of::<T>()..size {
         // SAFETY: below `size`.
@@ -67,7 +67,7 @@ pub unsafe fn read<T: Sized1>(pointer: *const T, size: usize, name: &'static str
 /// # Safety
 /// `pointer` is writable for `size` bytes.
 #[inline]
-pub unsafe fn write<T: Sized1>(pointer: *mut u8, size: usize, value: &T) {
+pub unsafe fn write<T: Versioned>(pointer: *mut u8, size: usize, value: &T) {
     let known = size.min(size_of::<T>());
     // SAFETY: both hold at least this many bytes; `value` is ours.
     unsafe { std::ptr::copy_nonoverlapping(std::ptr::from_ref(value).cast::<u8>(), pointer, known) };
@@ -81,7 +81,7 @@ pub unsafe fn write<T: Sized1>(pointer: *mut u8, size: usize, value: &T) {
 ///
 /// # Safety
 /// When not NULL, `pointer` is readable for `count` structs of the stated size.
-pub unsafe fn read_all<T: Sized1>(pointer: *const T, count: usize, name: &'static str) -> Outcome<Vec<T>> {
+pub unsafe fn read_all<T: Versioned>(pointer: *const T, count: usize, name: &'static str) -> Outcome<Vec<T>> {
     if count == 0 {
         return Ok(Vec::new());
     }

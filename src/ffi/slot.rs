@@ -2,7 +2,7 @@
 
 use super::abi::{PublishRecord, StatusCode};
 use super::constants::FORETICK_PUBLISH_REPLACE;
-use super::engines::{EngineEntry, with_engine};
+use super::engine_table::{EngineEntry, with_engine};
 use super::error::{Fail, Outcome};
 use super::guard::guard;
 use super::handle::EngineHandle;

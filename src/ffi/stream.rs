@@ -3,7 +3,7 @@
 use std::ffi::c_char;
 
 use super::abi::StatusCode;
-use super::engines::with_engine;
+use super::engine_table::with_engine;
 use super::guard::guard;
 use super::handle::EngineHandle;
 use super::pointer::{Out, text};

@@ -100,7 +100,7 @@ fn advance(lane: LaneHandle) -> i32 {
 fn a_panic_inside_a_lane_poisons_it_until_it_is_closed() {
     quiet();
     let (engine, lane) = opened();
-    let status = guard::guard("test", || lanes::with_lane::<()>(lane.id, |_| panic!("injected")));
+    let status = guard::guard("test", || lane_table::with_lane::<()>(lane.id, |_| panic!("injected")));
     assert_eq!(status, FORETICK_PANIC);
     assert_eq!(advance(lane), FORETICK_POISONED);
     assert_eq!(foretick_lane_close(lane), FORETICK_OK);
@@ -112,7 +112,7 @@ fn a_panic_inside_a_lane_poisons_it_until_it_is_closed() {
 fn a_panic_inside_an_engine_poisons_it_and_close_works() {
     quiet();
     let (engine, lane) = opened();
-    let status = guard::guard("test", || engines::with_engine::<()>(engine.id, |_| panic!("injected")));
+    let status = guard::guard("test", || engine_table::with_engine::<()>(engine.id, |_| panic!("injected")));
     assert_eq!(status, FORETICK_PANIC);
     let mut other = LaneHandle::default();
     // SAFETY: the handle is a local.
@@ -131,10 +131,29 @@ fn an_engine_in_use_says_busy_and_stays_usable() {
     let mut held = LaneHandle::default();
     // SAFETY: the handle is a local.
     assert_eq!(unsafe { foretick_lane_open(slow, null(), 0, &mut held) }, FORETICK_OK);
-    let inside = lanes::with_lane(held.id, |_| Ok((foretick_engine_close(slow), foretick_lane_close(held), advance(held), advance(lane))));
+    let inside = lane_table::with_lane(held.id, |_| Ok((foretick_engine_close(slow), foretick_lane_close(held), advance(held), advance(lane))));
     assert_eq!(inside.ok(), Some((FORETICK_BUSY, FORETICK_BUSY, FORETICK_BUSY, FORETICK_OK)));
     assert_eq!((advance(held), foretick_engine_close(slow), advance(held)), (FORETICK_OK, FORETICK_OK, FORETICK_INVALID_HANDLE));
     assert_eq!(foretick_engine_close(engine), FORETICK_OK);
+}
+
+#[test]
+fn closing_an_engine_waits_for_the_caller_inside() {
+    let (engine, lane) = opened();
+    let (entered, wait) = std::sync::mpsc::channel();
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            let inside = lane_table::with_lane(lane.id, |_| {
+                entered.send(()).unwrap();
+                std::thread::sleep(std::time::Duration::from_millis(20));
+                Ok(())
+            });
+            assert!(inside.is_ok());
+        });
+        wait.recv().unwrap();
+        assert_eq!(foretick_engine_close(engine), FORETICK_OK);
+        assert_eq!(advance(lane), FORETICK_INVALID_HANDLE);
+    });
 }
 
 #[test]

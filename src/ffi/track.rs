@@ -7,7 +7,7 @@ use super::constants::FORETICK_ROW_SCALED;
 use super::error::{Fail, Outcome};
 use super::guard::guard;
 use super::handle::{LaneHandle, TrackHandle};
-use super::lanes::{close_track, with_lane, with_track};
+use super::lane_table::{close_track, with_lane, with_track};
 use super::pointer::{Out, OutArray, array, text};
 use crate::engine::Row;
 use crate::error::Status;

@@ -42,7 +42,7 @@ static void texts(void) {
     CHECK(len == whole);
 }
 
-static void pointers(foretick_engine_t engine, foretick_lane_t lane, foretick_track_t track, uint32_t stream) {
+static void pointers(foretick_engine_t engine, foretick_lane_t lane, foretick_track_t track) {
     union { foretick_trade_t trades[3]; unsigned char bytes[256]; } room;
     foretick_flow_t flow = FORETICK_FLOW_INIT;
     double row[2];
@@ -72,7 +72,20 @@ static void pointers(foretick_engine_t engine, foretick_lane_t lane, foretick_tr
     IS(foretick_engine_metrics(engine, NULL, 5, &len), FORETICK_NULL_POINTER);
     IS(foretick_engine_metrics(engine, small, sizeof small, NULL), FORETICK_NULL_POINTER);
     IS(foretick_lane_advance(lane, -1, &flow), FORETICK_RANGE);
-    (void)stream;
+}
+
+/* the flow lies on the trade's own price and size: the trade is read before the flow is written */
+static void overlap(foretick_lane_t lane, uint32_t stream) {
+    uint64_t room[9];
+    uint32_t size = (uint32_t)sizeof(foretick_flow_t);
+    foretick_trade_t trade = trade_of(stream, START_NS - MINUTE_NS, 100.0);
+    foretick_flow_t flow;
+    memset(room, 0, sizeof room);
+    memcpy(room, &trade, sizeof trade);
+    memcpy(&room[4], &size, sizeof size); /* the low bits of the price */
+    OK(foretick_lane_push(lane, room, 1, (foretick_flow_t *)(void *)&room[4]));
+    memcpy(&flow, &room[4], sizeof flow);
+    CHECK(flow.struct_size == size && flow.taken == 1 && flow.skipped == 0);
 }
 
 static void events(foretick_lane_t lane, uint32_t stream) {
@@ -154,7 +167,8 @@ int main(int argc, char **argv) {
     (void)published(engine, argv[1]);
     stream = stream_of(engine);
     track = track_of(lane, stream);
-    pointers(engine, lane, track, stream);
+    pointers(engine, lane, track);
+    overlap(lane, stream);
     events(lane, stream);
     opening(engine, lane, argv[1]);
     OK(foretick_engine_close(engine));

@@ -74,28 +74,42 @@ fn close_claimed(claim: Claim<'_, LaneEntry>) {
     drop(claim.close(|entry| entry.handles.iter().filter(|handle| **handle != 0).for_each(|handle| forget_track(*handle))));
 }
 
-/// Takes every lane of an engine for closing, or none: then why not.
-pub fn claim_lanes(engine: u16) -> Result<ClaimedLanes, Refused> {
-    let mut claims = Vec::new();
-    for cell in BLOCKS.get(u32::from(engine)).into_iter().flat_map(|block| block.lanes.iter()) {
-        let Some(generation) = cell.occupant() else { continue };
-        match cell.claim(generation) {
-            Ok(claim) => claims.push(claim),
-            // It was closed between the two looks.
-            Err(Refused::Stale) => {}
-            Err(other) => return Err(other),
-        }
-    }
-    Ok(ClaimedLanes(claims))
+/// Lanes of an engine that is about to be closed; dropping this lets them go on.
+pub struct ClaimedLanes {
+    engine: u16,
+    claims: Vec<Claim<'static, LaneEntry>>,
 }
 
-/// All lanes of an engine, about to be closed; dropping this lets them go on.
-pub struct ClaimedLanes(Vec<Claim<'static, LaneEntry>>);
-
 impl ClaimedLanes {
+    /// None yet.
+    pub fn new(engine: u16) -> ClaimedLanes {
+        ClaimedLanes { engine, claims: Vec::new() }
+    }
+
+    /// Takes the lanes that nobody is inside of, and keeps them: callers are told that they are closing,
+    /// so busy lanes need not all be idle at one time. True when every lane of the engine is taken.
+    pub fn take(&mut self) -> bool {
+        let mut all = true;
+        for cell in BLOCKS.get(u32::from(self.engine)).into_iter().flat_map(|block| block.lanes.iter()) {
+            let Some(generation) = cell.occupant().filter(|generation| !self.has(*generation)) else { continue };
+            match cell.claim(generation) {
+                Ok(claim) => self.claims.push(claim),
+                // It was closed between the two looks.
+                Err(Refused::Stale) => {}
+                Err(_) => all = false,
+            }
+        }
+        all
+    }
+
+    /// Generations are unique in the process.
+    fn has(&self, generation: u32) -> bool {
+        self.claims.iter().any(|claim| claim.generation() == generation)
+    }
+
     /// Closes them all.
     pub fn close(self) {
-        self.0.into_iter().for_each(close_claimed);
+        self.claims.into_iter().for_each(close_claimed);
     }
 }
 

@@ -9,7 +9,7 @@ use parking_lot::{Mutex, RwLock};
 use super::cell::Refused;
 use super::error::{Fail, Outcome};
 use super::handle::{ENGINES_MOST, HandleKind, INVALID, Key, next_generation};
-use super::lanes::claim_lanes;
+use super::lane_table::ClaimedLanes;
 use crate::engine::Engine;
 use crate::error::{Error, Status};
 use crate::model::bundle::Bundle;
@@ -20,10 +20,13 @@ pub struct EngineEntry {
     pub engine: Engine,
     /// Its number, from 1.
     pub number: u16,
-    bundles: Mutex<Vec<BundleEntry>>,
+    bundles: Mutex<Vec<Option<OpenBundle>>>,
     /// A panic left it half changed.
     poisoned: AtomicBool,
 }
+
+/// A bundle with the generation of its handle.
+type OpenBundle = (u32, Arc<Bundle>);
 
 /// A bundle with the generation of its handle; `None` is a free place.
 type BundleEntry = Option<(u32, Arc<Bundle>)>;
@@ -100,43 +103,56 @@ impl Drop for Leave<'_> {
 
 /// Closes an engine, poisoned or not: waits for the callers inside, then ends lanes, tracks, bundles.
 pub fn close_engine(handle: u64) -> Outcome {
-    let key = Key::unpack(HandleKind::Engine, handle)?;
-    let entry = begin_closing(key)?;
-    let at = usize::from(key.engine) - 1;
-    let deadline = Instant::now() + Duration::from_millis(entry.engine.config().close_timeout_ms);
-    if !quiet(&entry, deadline) {
-        if let Some(place) = ENGINES.write().get_mut(at).and_then(Option::as_mut) {
-            place.closing = false;
-        }
+    let closing = Closing::begin(Key::unpack(HandleKind::Engine, handle)?)?;
+    let deadline = Instant::now() + Duration::from_millis(closing.entry.engine.config().close_timeout_ms);
+    if !quiet(&closing.entry, deadline) {
         return Err(Fail::Plain(Status::Busy, "callers were still inside after housekeeping.close_timeout_ms; the engine stays open"));
     }
-    drop(entry);
-    // Ending an engine joins its thread, which others need not wait for.
-    let ended = ENGINES.write().get_mut(at).and_then(Option::take);
+    let ended = ENGINES.write().get_mut(closing.at).and_then(Option::take);
+    drop(closing);
+    // Ending an engine joins its thread, which others need not wait for: the table is not locked here.
     drop(ended);
     Ok(())
 }
 
-fn begin_closing(key: Key) -> Outcome<Arc<EngineEntry>> {
-    let entry = find(key.engine, Some(key.generation))?;
-    let mut places = ENGINES.write();
-    let place = places.get_mut(usize::from(key.engine) - 1).and_then(Option::as_mut);
-    let place = place.filter(|place| place.generation == key.generation).ok_or(INVALID)?;
-    if place.closing {
-        return Err(Refused::Closing.into());
+/// An engine that is being closed; it goes on when this is dropped before its place is empty.
+struct Closing {
+    at: usize,
+    generation: u32,
+    entry: Arc<EngineEntry>,
+}
+
+impl Closing {
+    fn begin(key: Key) -> Outcome<Closing> {
+        let at = usize::from(key.engine).checked_sub(1).ok_or(INVALID)?;
+        let mut places = ENGINES.write();
+        let place = places.get_mut(at).and_then(Option::as_mut).filter(|place| place.generation == key.generation).ok_or(INVALID)?;
+        if place.closing {
+            return Err(Refused::Closing.into());
+        }
+        place.closing = true;
+        Ok(Closing { at, generation: key.generation, entry: place.entry.clone() })
     }
-    place.closing = true;
-    Ok(entry)
+}
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        let mut places = ENGINES.write();
+        let place = places.get_mut(self.at).and_then(Option::as_mut);
+        if let Some(place) = place.filter(|place| place.generation == self.generation) {
+            place.closing = false;
+        }
+    }
 }
 
 /// Waits until no other caller is inside, then closes the lanes; false when the time is up.
 fn quiet(entry: &Arc<EngineEntry>, deadline: Instant) -> bool {
     // The table and this caller hold one reference each.
     const OURS: usize = 2;
+    let mut lanes = ClaimedLanes::new(entry.number);
     loop {
-        if Arc::strong_count(entry) <= OURS
-            && let Ok(lanes) = claim_lanes(entry.number)
-        {
+        // Lanes come second: a caller inside the engine may be opening one.
+        if Arc::strong_count(entry) <= OURS && lanes.take() {
             lanes.close();
             return true;
         }

@@ -1,0 +1,104 @@
+//! The hot functions of the C interface allocate nothing, refusals of events and second callers included.
+#![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod support;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::ptr::{null, null_mut};
+
+use bytemuck::Zeroable;
+use foretick::ffi::*;
+use foretick::types::Prediction;
+use foretick::types::event::Bar;
+
+/// Counts what this thread allocates.
+struct Counting;
+
+thread_local! {
+    static COUNT: Cell<u64> = const { Cell::new(0) };
+}
+
+// SAFETY: every call goes to the system's allocator as it came; counting allocates nothing.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let _ = COUNT.try_with(|count| count.set(count.get() + 1));
+        // SAFETY: the caller's own contract.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller's own contract.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+const MINUTE_NS: i64 = 60_000_000_000;
+const START_NS: i64 = 1_700_000_040_000_000_000;
+
+/// Opens an engine with one lane and one track over a tiny bundle.
+unsafe fn opened(folder: &str) -> (EngineHandle, LaneHandle, TrackHandle) {
+    let (mut engine, mut lane, mut track, mut bundle) = (EngineHandle::default(), LaneHandle::default(), TrackHandle::default(), BundleHandle::default());
+    let (mut stream, mut generation) = (0, 0);
+    // SAFETY: every pointer is to a local or a literal of the length that is passed.
+    unsafe {
+        assert_eq!(foretick_init(FORETICK_ABI_VERSION), FORETICK_OK);
+        assert_eq!(foretick_engine_open(null(), 0, &mut engine), FORETICK_OK);
+        assert_eq!(foretick_bundle_open(engine, folder.as_ptr().cast(), folder.len(), 0, &mut bundle), FORETICK_OK);
+        let item = PublishRecord { struct_size: size_of::<PublishRecord>() as u32, flags: 0, slot: c"d".as_ptr(), slot_len: 1, bundle };
+        assert_eq!(foretick_slot_publish(engine, &item, 1, &mut generation), FORETICK_OK);
+        assert_eq!(foretick_stream_add(engine, c"test:A".as_ptr(), 6, null(), 0, &mut stream), FORETICK_OK);
+        assert_eq!(foretick_lane_open(engine, null(), 0, &mut lane), FORETICK_OK);
+        assert_eq!(foretick_track_open(lane, c"d".as_ptr(), 1, &stream, 1, 0, &mut track), FORETICK_OK);
+    }
+    (engine, lane, track)
+}
+
+fn bar(minute: i64) -> Bar {
+    let mut bar = Bar::of(1, START_NS + (minute + 1) * MINUTE_NS);
+    (bar.open_ns, bar.interval_ns, bar.volume) = (START_NS + minute * MINUTE_NS, MINUTE_NS, 1.0);
+    (bar.open, bar.high, bar.low, bar.close) = (100.0, 101.0, 99.0, 100.0 + (minute % 3) as f64 / 2.0);
+    bar
+}
+
+/// One step with all that can be asked about it, then two refusals.
+fn step(lane: LaneHandle, track: TrackHandle, minute: i64) {
+    let bar = bar(minute);
+    let wrong = Bar { close: f64::NAN, ..bar };
+    let mut flow =
+        FlowRecord { struct_size: size_of::<FlowRecord>() as u32, closed: 0, taken: 0, reasons: 0, skipped: 0, conflated: 0, predicted: 0, waiting: 0 };
+    let (mut due, mut len, mut row, mut close_ns) = ([TrackHandle::default(); 2], 0, [0.0; 2], 0);
+    let mut prediction = Prediction::zeroed();
+    let mut words = [0u64; 1];
+    // SAFETY: zeroed numbers and NULL pointers.
+    let mut details: DetailsRecord = unsafe { std::mem::zeroed() };
+    (details.struct_size, details.missing, details.missing_cap) = (size_of::<DetailsRecord>() as u32, words.as_mut_ptr(), 1);
+    // SAFETY: every pointer is to a local of the size that is passed.
+    unsafe {
+        assert_eq!(foretick_lane_push(lane, (&raw const bar).cast(), 2, &mut flow), FORETICK_OK);
+        assert_eq!(foretick_lane_due(lane, due.as_mut_ptr(), 2, &mut len), FORETICK_OK);
+        assert_eq!(foretick_track_predict(track, 0, &mut prediction), FORETICK_OK);
+        assert_eq!(foretick_track_row(track, 0, row.as_mut_ptr(), 2, &mut len, &mut close_ns), FORETICK_OK);
+        assert_eq!(foretick_track_details(track, &mut details), FORETICK_OK);
+        assert_eq!(foretick_lane_advance(lane, bar.head.known_ns, &mut flow), FORETICK_OK);
+        assert_eq!(foretick_lane_push(lane, (&raw const wrong).cast(), 2, &mut flow), FORETICK_NOT_FINITE);
+        assert_eq!(foretick_lane_push(LaneHandle::default(), null(), 0, &mut flow), FORETICK_INVALID_HANDLE);
+        assert_eq!(foretick_last_error(null_mut(), 0, &mut len), FORETICK_BUFFER_TOO_SMALL);
+    }
+}
+
+#[test]
+fn hot_calls_allocate_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    support::bundle::write(folder.path(), &support::bundle::Options::default());
+    // SAFETY: the folder's name outlives the call.
+    let (engine, lane, track) = unsafe { opened(folder.path().to_str().expect("a folder's name")) };
+    (0..8).for_each(|minute| step(lane, track, minute));
+    let before = COUNT.get();
+    (8..500).for_each(|minute| step(lane, track, minute));
+    assert_eq!(COUNT.get() - before, 0);
+    assert_eq!(foretick_engine_close(engine), FORETICK_OK);
+}
