@@ -46,18 +46,16 @@ impl Extractor {
                 on_row(row);
             }
         };
-        match self.orders[role].admit(&head, self.promised_ns) {
-            Ok(()) => {
-                self.feed.apply(&checked, &head, role, &self.counters, &mut on_step);
-                self.counters.events.add(1);
-                Ok(0)
-            }
+        let reason = match self.orders[role].admit(&head, self.promised_ns) {
+            Ok(()) => self.feed.apply(&checked, &head, role, &self.counters, &mut on_step),
             Err(reason) => {
                 self.feed.pass(head.known_ns, reason, &self.counters, &mut on_step);
-                self.counters.skipped.add(1);
-                Ok(reason)
+                reason
             }
-        }
+        };
+        let counter = if reason == 0 { &self.counters.events } else { &self.counters.skipped };
+        counter.add(1);
+        Ok(reason)
     }
 
     /// An event was refused before it came here, but its time is known: the steps before it close.

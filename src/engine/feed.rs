@@ -78,9 +78,9 @@ impl Feed {
     }
 
     /// Applies an event of one role; `on_step` is called after each step that closed, with the feed as
-    /// it then stands.
+    /// it then stands. Answers the reason bit of an event that was not applied after all, else 0.
     #[inline]
-    pub fn apply(&mut self, event: &EventRef<'_>, head: &EventHead, role: usize, counters: &LaneCounters, on_step: &mut impl FnMut(&Feed)) {
+    pub fn apply(&mut self, event: &EventRef<'_>, head: &EventHead, role: usize, counters: &LaneCounters, on_step: &mut impl FnMut(&Feed)) -> u64 {
         self.close_before(head.known_ns, counters, on_step);
         if self.step.is_some_and(|step| head.known_ns <= step.close_ns) && head.known_ns < self.newest_ns {
             self.pending |= reason::LATE_EVENT;
@@ -89,7 +89,7 @@ impl Feed {
         self.newest_ns = self.newest_ns.max(head.known_ns);
         self.update_book(event, role);
         if role != 0 {
-            return;
+            return 0;
         }
         self.self_newest_ns = self.self_newest_ns.max(head.known_ns);
         if let EventRef::Bar(bar) = event {
@@ -99,6 +99,7 @@ impl Feed {
         if let Some(step) = self.sampler.apply(event, kind, head.known_ns, &self.books[0]) {
             self.close(&step, counters, on_step);
         }
+        0
     }
 
     fn update_book(&mut self, event: &EventRef<'_>, role: usize) {
@@ -113,7 +114,11 @@ impl Feed {
         }
     }
 
-    fn apply_bar(&mut self, bar: &Bar, counters: &LaneCounters, on_step: &mut impl FnMut(&Feed)) {
+    fn apply_bar(&mut self, bar: &Bar, counters: &LaneCounters, on_step: &mut impl FnMut(&Feed)) -> u64 {
+        if let Some(reason) = self.sampler.skips_bar(bar) {
+            self.pending |= reason;
+            return reason;
+        }
         let bar = self.sampler.bar(bar, &self.books[0]);
         if bar.missing > 0 {
             counters.gaps.add(bar.missing);
@@ -123,6 +128,7 @@ impl Feed {
             self.restart_features(counters);
         }
         self.close(&bar.step, counters, on_step);
+        0
     }
 
     /// An event that is not applied: its time still closes the steps before it.

@@ -249,12 +249,13 @@ impl Lane {
         let counters = &*self.counters;
         let Some(Some(route)) = self.routes.get_mut(head.stream as usize) else { return counters.unrouted.add(1) };
         let refused = route.order.admit(head, self.promised_ns).err();
+        let mut skipped = refused.unwrap_or(0);
         for (place, role) in &route.listeners {
             let Some(track) = &mut self.tracks[*place] else { continue };
             let mut closing = Closing::of(track, *place, counters);
             let mut on_step = |feed: &Feed| closing.step(feed, on_row);
             match refused {
-                None => track.feed.apply(event, head, *role, counters, &mut on_step),
+                None => skipped |= track.feed.apply(event, head, *role, counters, &mut on_step),
                 Some(reason) => track.feed.pass(head.known_ns, reason, counters, &mut on_step),
             }
             if closing.closed > 0 {
@@ -262,13 +263,12 @@ impl Lane {
                 self.waiting += note_due(track, *place, &mut self.due);
             }
         }
-        match refused {
-            None => counters.events.add(1),
-            Some(reason) => {
-                flow.skipped += 1;
-                flow.reasons |= reason;
-                counters.skipped.add(1);
-            }
+        if skipped == 0 {
+            counters.events.add(1);
+        } else {
+            flow.skipped += 1;
+            flow.reasons |= skipped;
+            counters.skipped.add(1);
         }
         if let Some(timer) = timer {
             let histogram = if flow.closed > 0 { &counters.step_ns } else { &counters.event_ns };

@@ -28,9 +28,6 @@ pub struct EngineEntry {
 /// A bundle with the generation of its handle.
 type OpenBundle = (u32, Arc<Bundle>);
 
-/// A bundle with the generation of its handle; `None` is a free place.
-type BundleEntry = Option<(u32, Arc<Bundle>)>;
-
 struct Place {
     generation: u32,
     closing: bool,

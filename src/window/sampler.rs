@@ -1,7 +1,10 @@
 //! When a step closes, and what it holds.
 
+use std::cmp::Ordering;
+
 use crate::ingest::book::RoleBook;
 use crate::types::event::{Bar, EventRef, Kind, SIDE_BUY, SIDE_SELL, Trade};
+use crate::types::reason;
 use crate::types::step::Step;
 
 /// What closes a step.
@@ -225,11 +228,20 @@ impl Sampler {
             return Some("the bar's interval is not the schema's");
         }
         let last = self.last_bar_ns?;
-        (bar.open_ns <= last || (bar.open_ns - last) % bar.interval_ns != 0)
-            .then_some("the bar's open time is not a whole number of intervals after the last bar's")
+        ((bar.open_ns - last) % bar.interval_ns != 0).then_some("the bar's open time is not a whole number of intervals after the last bar's")
     }
 
-    /// A bar as a step; [`Sampler::refuses_bar`] has been asked.
+    /// Why a bar is skipped: the same as the last one, or one before it.
+    #[must_use]
+    pub fn skips_bar(&self, bar: &Bar) -> Option<u64> {
+        match self.last_bar_ns?.cmp(&bar.open_ns) {
+            Ordering::Less => None,
+            Ordering::Equal => Some(reason::DUPLICATE),
+            Ordering::Greater => Some(reason::CLOCK_BACK),
+        }
+    }
+
+    /// A bar as a step; [`Sampler::refuses_bar`] and [`Sampler::skips_bar`] have been asked.
     pub fn bar(&mut self, bar: &Bar, book: &RoleBook) -> BarStep {
         let missing = self.last_bar_ns.map_or(0, |last| ((bar.open_ns - last) / bar.interval_ns - 1).max(0) as u64);
         self.last_bar_ns = Some(bar.open_ns);
@@ -395,7 +407,8 @@ mod tests {
         assert_eq!((first.missing, first.restart, first.step.time_ns, first.step.close_ns), (0, false, 120, 121));
         assert_eq!(sampler.bar(&bar(240), &book).missing, 2);
         assert!(sampler.bar(&bar(480), &book).restart);
-        assert!(sampler.refuses_bar(&bar(480)).is_some() && sampler.refuses_bar(&bar(541)).is_some() && sampler.refuses_bar(&bar(540)).is_none());
+        assert!(sampler.refuses_bar(&bar(541)).is_some() && sampler.refuses_bar(&bar(540)).is_none());
+        assert_eq!([540, 480, 420].map(|open_ns| sampler.skips_bar(&bar(open_ns))), [None, Some(reason::DUPLICATE), Some(reason::CLOCK_BACK)]);
         assert!(sampler.refuses_bar(&Bar { interval_ns: 30, ..bar(540) }).is_some());
         assert!(Sampler::new(SPEC, 60).refuses_bar(&bar(60)).is_some());
     }

@@ -48,6 +48,7 @@ int main(int argc, char **argv) {
     bundle = published(engine, argv[1]);
     stream = stream_of(engine);
     track = track_of(lane, stream);
+    decide(track); /* nothing is known yet: an abstention that says so */
     while ((count = feed_next(trades, 64)) >= 0) {
         foretick_flow_t flow = FORETICK_FLOW_INIT;
         size_t at = 0, i, n = (size_t)count;
