@@ -1,0 +1,81 @@
+//! The bundles that are shipped: they open, are small, name no machine, and the simulator's two versions replace each other.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use foretick::engine::Engine;
+use foretick::model::bundle::{Allowed, Bundle, read_schema};
+
+const MOST_BYTES: u64 = 4 << 20;
+const NAMES: [&str; 3] = ["btc-1m/v1", "sim/v1", "sim/v2"];
+
+fn folder(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("models").join(name)
+}
+
+fn open(name: &str) -> Bundle {
+    Bundle::open(&folder(name), Allowed { native: true }).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+fn files(name: &str) -> Vec<PathBuf> {
+    fs::read_dir(folder(name)).unwrap().map(|entry| entry.unwrap().path()).collect()
+}
+
+#[test]
+fn every_shipped_bundle_is_listed_here() {
+    let folders = |path: &Path| fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()).collect::<Vec<_>>();
+    let versions = folders(&folder("")).iter().flat_map(|name| folders(name)).filter(|version| version.join("manifest.toml").is_file()).count();
+    assert_eq!(versions, NAMES.len());
+}
+
+#[test]
+fn shipped_bundles_open_with_room_in_their_tolerances() {
+    for name in NAMES {
+        let bundle = open(name);
+        assert_eq!(name, format!("{}/v{}", bundle.manifest.name, bundle.manifest.version));
+        assert_eq!(bundle.manifest.golden.1, 512, "{name}");
+        assert!(bundle.warnings().is_empty(), "{name}: {:?}", bundle.warnings());
+        for member in &bundle.members {
+            assert!(member.worst.share < 0.5, "{name}, {}: {:?}", member.spec.name, member.worst);
+        }
+    }
+}
+
+#[test]
+fn shipped_bundles_are_small_and_name_no_machine() {
+    for name in NAMES {
+        assert!(files(name).iter().map(|file| file.metadata().unwrap().len()).sum::<u64>() < MOST_BYTES, "{name}");
+        for file in files(name) {
+            let bytes = fs::read(&file).unwrap();
+            let text = String::from_utf8_lossy(&bytes);
+            // Backslashes alone would also meet the bytes of a graph.
+            for sign in ["/home/", "/root/", "/tmp/", "/usr/", "/work/", "/Users/", ":\\", ".venv", "site-packages", env!("CARGO_MANIFEST_DIR")] {
+                assert!(!text.contains(sign), "{}: {sign}", file.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn a_schema_is_read_from_a_manifest_with_its_stats() {
+    let schema = read_schema(&folder("sim/v1").join("manifest.toml")).unwrap();
+    assert_eq!(schema.hash(), open("sim/v1").schema_hash);
+}
+
+#[test]
+fn both_versions_of_sim_serve_one_slot_in_turn() {
+    let engine = Engine::open_text("threads = 0\nclock = \"host\"\n").unwrap();
+    let bundles = ["sim/v1", "sim/v2", "sim/v1"].map(|name| engine.open_bundle(&folder(name)).unwrap());
+    assert_eq!(bundles[0].schema_hash, bundles[1].schema_hash);
+    assert_ne!(bundles[0].digest, bundles[1].digest);
+    let numbers: Vec<u64> = bundles.iter().map(|bundle| engine.publish_one("sim", bundle.clone()).unwrap()).collect();
+    assert!(numbers.windows(2).all(|both| both[0] < both[1]), "{numbers:?}");
+}
+
+#[test]
+fn another_schema_is_refused_on_the_slot_of_sim() {
+    let engine = Engine::open_text("threads = 0\nclock = \"host\"\n").unwrap();
+    engine.publish_one("sim", engine.open_bundle(&folder("sim/v1")).unwrap()).unwrap();
+    assert!(engine.publish_one("sim", engine.open_bundle(&folder("btc-1m/v1")).unwrap()).is_err());
+}
