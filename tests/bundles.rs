@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use foretick::engine::Engine;
 use foretick::model::bundle::{Allowed, Bundle, read_schema};
+use foretick::source::simulator::{BAYES_AUC, Simulator, auc};
 
 const MOST_BYTES: u64 = 4 << 20;
 const NAMES: [&str; 3] = ["btc-1m/v1", "sim/v1", "sim/v2"];
@@ -78,4 +79,48 @@ fn another_schema_is_refused_on_the_slot_of_sim() {
     let engine = Engine::open_text("threads = 0\nclock = \"host\"\n").unwrap();
     engine.publish_one("sim", engine.open_bundle(&folder("sim/v1")).unwrap()).unwrap();
     assert!(engine.publish_one("sim", engine.open_bundle(&folder("btc-1m/v1")).unwrap()).is_err());
+}
+
+/// Steps of the simulated market after the bundle is ready; three pairs each.
+const STEPS: u64 = 12_000;
+/// Steps before that.
+const WARM: u64 = 700;
+
+#[test]
+fn sim_finds_the_planted_edge_in_a_market_it_has_not_seen() {
+    for name in ["sim/v1", "sim/v2"] {
+        let (ours, truths, ups) = values_in_the_market(name);
+        let (ours, best) = (auc(&ours, &ups).unwrap(), auc(&truths, &ups).unwrap());
+        // The truth's own AUC on the same steps takes out what is luck of the draw.
+        assert!((BAYES_AUC - best).abs() < 0.01 && best - ours < 0.01 && ours > BAYES_AUC - 0.02, "{name}: {ours}, truth {best}");
+    }
+}
+
+/// Values of the bundle, true probabilities, and what came, for every pair and step.
+fn values_in_the_market(name: &str) -> (Vec<f64>, Vec<f64>, Vec<bool>) {
+    let engine = Engine::open_text("threads = 0\nclock = \"host\"\n").unwrap();
+    engine.publish_one("sim", engine.open_bundle(&folder(name)).unwrap()).unwrap();
+    let mut market = Simulator::new(1);
+    let ids: Vec<u32> = market.streams().iter().map(|stream| engine.add_stream(stream.name, "").unwrap()).collect();
+    market.set_streams(&ids).unwrap();
+    let mut lane = engine.open_lane("").unwrap();
+    let tracks = market.pairs().map(|pair| lane.open_track("sim", &[ids[pair.own], ids[pair.leader]], 0).unwrap());
+    let (mut ours, mut truths, mut ups, mut slots) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for step in 0..WARM + STEPS {
+        slots.clear();
+        let truth = market.step(&mut slots);
+        assert_eq!(lane.push(&slots).unwrap().closed, 0, "the step before was closed by advance");
+        lane.advance(truth.close_ns).unwrap();
+        for (track, pair) in tracks.iter().zip(&truth.pairs) {
+            let prediction = lane.predict(*track, truth.close_ns).unwrap();
+            if step > WARM {
+                ups.push(pair.moved_up.unwrap());
+            }
+            if step >= WARM && step + 1 < WARM + STEPS {
+                ours.push(f64::from(prediction.value));
+                truths.push(pair.up_probability);
+            }
+        }
+    }
+    (ours, truths, ups)
 }
