@@ -114,7 +114,8 @@ def verified(copy: pathlib.Path, shipped: pathlib.Path, golden_text: str, count:
         return [Line(title, "all", count, np.inf, 1, f"{note}; {refused}")]
     outputs = {name: "+".join(member["gives"]) for name, member in keys["models"].items()}
     return [
-        Line(title, f"{one['name']}.{outputs[one['name']]}", one["golden_checked"], one["golden_worst_share"], 0, note) for one in members
+        Line(title, f"{one['name']}.{outputs[one['name']]}", one["golden_checked"], one["golden_worst_share"], 0, note)
+        for one in members
     ]
 
 
@@ -136,10 +137,14 @@ def check_btc(scratch: pathlib.Path, say) -> list[Line]:
     for name, keys in settings(shipped)["models"].items():
         theirs = bundle.members[name].predict(table)
         for column, output in enumerate(bundle.members[name].gives):
-            share = np.abs(said[f"{name}.{output}"][ours] - theirs[:, column]) / (keys["abs"] + keys["rel"] * np.abs(theirs[:, column]))
+            share = np.abs(said[f"{name}.{output}"][ours] - theirs[:, column]) / (
+                keys["abs"] + keys["rel"] * np.abs(theirs[:, column])
+            )
             # A step where the engine gave nothing compares as false and is a breach too.
             breaches = int((~(share <= 1.0)).sum())
-            lines.append(Line("btc-1m v1", f"{name}.{output}", len(share), float(share.max()), breaches, bytes_note(again, shipped)))
+            lines.append(
+                Line("btc-1m v1", f"{name}.{output}", len(share), float(share.max()), breaches, bytes_note(again, shipped))
+            )
     return lines
 
 

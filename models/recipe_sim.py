@@ -95,7 +95,7 @@ def train(out: pathlib.Path, say=print) -> dict[pathlib.Path, Bundle]:
             folder.parent.mkdir(parents=True, exist_ok=True)
             bundle_writer.write(folder, bundle)
             built[folder] = bundle
-            say(f"sim v{version}: {bundle.metrics['up_1']}")
+            say(f"sim v{version}: {scores.summary(bundle.metrics['up_1'])}")
     return built
 
 
@@ -222,4 +222,3 @@ def score(bundle: Bundle, test: Market, seed: int) -> dict:
     more = {f"auc_{name}": member.predict(rows)[:, 0] for name, member in bundle.members.items()} | {"true_auc": test.truth}
     span = [Raw(text_of(times[0])), Raw(text_of(times[-1]))]
     return {"span": span} | scores.metrics(times, ensemble(bundle)(rows), test.up, MINUTE_NS, seed, more)
-

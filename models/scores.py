@@ -1,6 +1,7 @@
 """How good probabilities are, with intervals that respect that neighbours in time are alike."""
 
 import numpy as np
+from sklearn.linear_model import LogisticRegression
 
 RESAMPLES = 1000
 
@@ -56,3 +57,22 @@ def metrics(time_ns: np.ndarray, p: np.ndarray, y: np.ndarray, block_ns: int, se
         low, high = np.quantile([one[name] for one in drawn], [0.025, 0.975])
         out[name] = [round(figure, 5), round(float(low), 5), round(float(high), 5)]
     return {name: out[name] for name in ("base_rate", "auc", "accuracy", "brier", *(more or {}))}
+
+
+def platt_slope(time_ns: np.ndarray, p: np.ndarray, y: np.ndarray, block_ns: int, seed: int) -> list[float]:
+    """Slope a of Platt's p' = sigmoid(a logit(p) + b), with its 95 % interval: 1 is calibrated, 0 is no skill, below is worse."""
+    logits = (np.log(p) - np.log1p(-p))[:, None]
+
+    def slope(counts: np.ndarray) -> float:
+        return float(LogisticRegression(C=np.inf).fit(logits, y, sample_weight=counts).coef_[0, 0])
+
+    rng = np.random.default_rng(seed)
+    drawn = [slope(block_counts(time_ns, block_ns, rng)) for _ in range(RESAMPLES)]
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    return [round(slope(np.ones(len(y))), 2), round(float(low), 2), round(float(high), 2)]
+
+
+def summary(figures: dict) -> str:
+    """Figures with their intervals, for people."""
+    lists = {name: figure for name, figure in figures.items() if name != "span"}
+    return ", ".join(f"{name} {value} ({low} to {high})" for name, (value, low, high) in lists.items())
