@@ -105,6 +105,21 @@ fn bad_rows_are_named_by_file_and_line_and_the_rest_goes_on() {
 }
 
 #[test]
+fn rows_that_come_twice_or_late_are_named_too() {
+    let mut text = candles(20);
+    let lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    text.push_str(&format!("{}\n{}\n", lines[20], lines[5]));
+    let folder = prepare(&text);
+    let (file, rows, bad) = (path(&folder, "candles.csv"), path(&folder, "rows.csv"), path(&folder, "bad.txt"));
+    let done = foretick(&["--json", "replay", "--rows", &rows, "--stream", "test:X", "--bad-rows", &bad, &file]);
+    assert!(done.status.success(), "{}", stderr(&done));
+    let summary: Value = serde_json::from_str(&stdout(&done)).unwrap();
+    assert_eq!((summary["bad_rows"].as_u64(), summary["skipped"].as_u64(), summary["steps"].as_u64()), (Some(2), Some(2), Some(20)));
+    let listed = std::fs::read_to_string(bad).unwrap();
+    assert!(listed.contains("candles.csv:22: not applied: DUPLICATE") && listed.contains("candles.csv:23: not applied: CLOCK_BACK"), "{listed}");
+}
+
+#[test]
 fn wrong_input_is_refused_with_the_remedy() {
     let folder = prepare(&candles(5));
     let (bundle, file) = (path(&folder, "tiny"), path(&folder, "candles.csv"));

@@ -122,17 +122,16 @@ impl RowTracks {
 
     /// An event of a stream.
     pub fn event(&mut self, stream: usize, event: &[Slot]) -> Result<(), Refused> {
-        let mut skipped = 0;
+        let mut reasons = 0;
         for at in 0..self.routes[stream].len() {
             let (track, role) = self.routes[stream][at];
             self.with(track, |extractor, mut on_row| {
-                let reason = extractor.push(role, event, &mut on_row).map_err(|refusal| Refused::Bad(refusal.to_string()))?;
-                skipped = u64::from(reason != 0);
+                reasons |= extractor.push(role, event, &mut on_row).map_err(|refusal| Refused::Bad(refusal.to_string()))?;
                 Ok(())
             })?;
         }
-        self.skipped += skipped;
-        Ok(())
+        self.skipped += u64::from(reasons != 0);
+        if reasons == 0 { Ok(()) } else { Err(Refused::skipped(reasons)) }
     }
 
     /// An event of a stream was refused, but its time is known.

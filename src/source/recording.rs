@@ -155,6 +155,12 @@ impl Recording {
         Ok(item)
     }
 
+    /// The row of the event that was given last, as a bad one: for a consumer that does not take it.
+    #[must_use]
+    pub fn blame(&self, reason: String) -> Option<BadRow> {
+        self.merge.blame(reason)
+    }
+
     /// How far it has been read.
     #[must_use]
     pub fn progress(&self) -> Progress {

@@ -192,7 +192,7 @@ impl Consumer for Predictions<'_> {
         if flow.closed > 0 {
             self.predict_due(known_ns)?;
         }
-        Ok(())
+        if flow.skipped == 0 { Ok(()) } else { Err(Refused::skipped(flow.reasons)) }
     }
 
     fn pass(&mut self, stream: usize, known_ns: i64) -> Result<()> {

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use foretick::source::{BadRow, Event, Item, Recording};
+use foretick::types::reason;
 use foretick::{Error, Result, Status};
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -11,7 +12,7 @@ use crate::cli::files::Output;
 
 /// What takes the items of a recording.
 pub trait Consumer {
-    /// An event of a stream, by number in the recording. A refusal is a bad row.
+    /// An event of a stream, by number in the recording. One that is not applied is a bad row.
     fn event(&mut self, stream: usize, event: &mut Event) -> Result<(), Refused>;
     /// A row was refused, but its time is known.
     fn pass(&mut self, stream: usize, known_ns: i64) -> Result<()>;
@@ -34,6 +35,14 @@ impl Refused {
             Refused::Bad(text) => Error::new(Status::Internal, text),
             Refused::Fatal(error) => error,
         }
+    }
+}
+
+impl Refused {
+    /// An event that was taken but not applied, with its reason bits.
+    pub fn skipped(reasons: u64) -> Refused {
+        let names: Vec<&str> = reason::names(reasons).collect();
+        Refused::Bad(format!("not applied: {}", names.join(", ")))
     }
 }
 
@@ -79,7 +88,8 @@ pub fn drive(args: &ReplayArgs, recording: &mut Recording, consumer: &mut impl C
                     Err(Refused::Fatal(error)) => return Err(error),
                     Err(Refused::Bad(reason)) => {
                         consumer.pass(stream, known_ns)?;
-                        bad.note(format!("{}: event known at {known_ns}: {reason}", recording.streams()[stream].name))?;
+                        let row = recording.blame(reason);
+                        bad.note(row.as_ref().map_or_else(String::new, text))?;
                     }
                 }
             }

@@ -115,6 +115,11 @@ impl Reader {
         self.lines.path()
     }
 
+    /// Number of the line that was read last.
+    pub(in crate::source) fn line(&self) -> u64 {
+        self.lines.number()
+    }
+
     /// Bytes taken from the disk so far.
     pub(in crate::source) fn bytes_read(&self) -> Arc<AtomicU64> {
         self.lines.bytes_read()

@@ -5,7 +5,7 @@ use std::collections::BinaryHeap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::{Item, bad_row};
+use super::{BadRow, Item, bad_row};
 use crate::error::Result;
 use crate::source::csv::{Reader, Row};
 
@@ -47,6 +47,8 @@ pub(super) struct Merge {
     /// Files whose row was given and that have none in hand.
     hungry: Vec<usize>,
     heap: BinaryHeap<Reverse<Key>>,
+    /// File of the row that was given last.
+    given: usize,
     bytes_read: Vec<Arc<AtomicU64>>,
 }
 
@@ -58,11 +60,17 @@ impl Merge {
         let bytes_read = readers.iter().map(|(_, reader)| reader.bytes_read()).collect();
         let hungry = (0..readers.len()).rev().collect();
         let sources = readers.into_iter().map(|(stream, reader)| Source { reader, stream, row: None, known_ns: i64::MIN }).collect();
-        Merge { sources, rests, hungry, heap: BinaryHeap::new(), bytes_read }
+        Merge { sources, rests, hungry, heap: BinaryHeap::new(), given: 0, bytes_read }
     }
 
     pub(super) fn bytes_read(&self) -> u64 {
         self.bytes_read.iter().map(|bytes| bytes.load(Ordering::Relaxed)).sum()
+    }
+
+    /// The row that was given last, as a bad one: its file has not been read on yet.
+    pub(super) fn blame(&self, reason: String) -> Option<BadRow> {
+        let reader = &self.sources.get(self.given)?.reader;
+        Some(bad_row(reader.path(), reader.line(), reason))
     }
 
     /// The next item. A file is read on only when its last row has gone out, so that an error takes
@@ -117,6 +125,7 @@ impl Merge {
         let stream = source.stream;
         let row = source.row.take()?;
         self.hungry.push(file);
+        self.given = file;
         Some(match row {
             Row::Event(event) => Item::Event { stream, event },
             Row::Refused { known_ns, line, reason } => Item::Refused { stream, known_ns, row: bad_row(source.reader.path(), line, reason) },
