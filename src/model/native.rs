@@ -1,7 +1,7 @@
 //! Native kernels: a graph of a family that is known becomes a plan of steps over one row.
 //!
 //! Every sum runs in one canonical order, on every machine: 16 virtual lanes, lane i taking the elements i, i + 16, ..., each lane
-//! an f64, then a fixed reduction ([`lanes`]). The lanes are f64 because the product of two f32 is exact in f64: multiply-then-add
+//! an f64, then a fixed reduction (`native/lanes.rs`). The lanes are f64 because the product of two f32 is exact in f64: multiply-then-add
 //! and a fused multiply-add give the same bits, so machines without FMA agree with the others and lose no speed to emulating it.
 //! It also keeps sums over hundreds of trees within one f32 rounding of the exact value. Exponentials are `libm`'s, never the
 //! platform's.

@@ -3,7 +3,7 @@
 use super::{At, Op};
 use crate::features::history::Column;
 
-/// close[t] - close[t-k] (TA-Lib MOM).
+/// `close[t] - close[t-k]` (TA-Lib MOM).
 #[derive(Debug)]
 pub struct Momentum {
     /// k.
@@ -17,7 +17,7 @@ impl Op for Momentum {
     }
 }
 
-/// 100 (close[t] / close[t-k] - 1) (TA-Lib ROC); missing where close[t-k] is 0.
+/// `100 (close[t] / close[t-k] - 1)` (TA-Lib ROC); missing where `close[t-k]` is 0.
 #[derive(Debug)]
 pub struct RateOfChange {
     /// k.

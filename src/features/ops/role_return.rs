@@ -2,7 +2,7 @@
 
 use super::{At, Op};
 
-/// ln(mid[t] / mid[t-k]) of a role's stream; missing where either mid is.
+/// `ln(mid[t] / mid[t-k])` of a role's stream; missing where either mid is.
 #[derive(Debug)]
 pub struct RoleReturn {
     role: usize,
