@@ -88,9 +88,9 @@ impl Engine {
     /// # Errors
     /// As [`Bundle::open`]; `LIMIT` when it would exceed `limits.memory_mb`.
     pub fn open_bundle(&self, path: &Path) -> Result<Arc<Bundle>> {
-        let bundle = Bundle::open(path, Allowed { native: self.shared.config.native })?;
-        self.shared.check_memory(bundle.memory_bytes())?;
-        Ok(Arc::new(bundle))
+        let bundle = Arc::new(Bundle::open(path, Allowed { native: self.shared.config.native })?);
+        self.shared.add_bundle(&bundle)?;
+        Ok(bundle)
     }
 
     /// Publishes bundles under slots, all or none; answers the generations.

@@ -1,7 +1,7 @@
 //! What the lanes of an engine share, all of it on cold paths but two atomic reads.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 use parking_lot::{Mutex, RwLock};
@@ -10,6 +10,7 @@ use super::numbers::Numbers;
 use crate::clock::{Clock, system_ns};
 use crate::config::{EngineConfig, StreamOptions};
 use crate::error::{Error, Result, Status};
+use crate::model::bundle::Bundle;
 use crate::model::store::Store;
 use crate::monitor::metrics::{Gauge, LaneCounters};
 
@@ -44,7 +45,9 @@ pub struct Shared {
     pub lanes: Mutex<Vec<(u16, Arc<LaneCounters>)>>,
     lane_numbers: Mutex<(Numbers, Vec<u64>)>,
     track_numbers: Mutex<Numbers>,
-    memory: AtomicUsize,
+    /// Bundles that were opened; those that are gone are forgotten at the next look.
+    bundles: Mutex<Vec<Weak<Bundle>>>,
+    track_memory: AtomicUsize,
 }
 
 /// The newest epoch given in this process: two engines opened in the same nanosecond differ.
@@ -68,7 +71,8 @@ impl Shared {
             lanes: Mutex::default(),
             lane_numbers: Mutex::default(),
             track_numbers: Mutex::default(),
-            memory: AtomicUsize::new(0),
+            bundles: Mutex::default(),
+            track_memory: AtomicUsize::new(0),
         }
     }
 
@@ -137,18 +141,32 @@ impl Shared {
     /// Refuses what would not fit under `limits.memory_mb`.
     pub fn check_memory(&self, bytes: usize) -> Result<()> {
         let most = (self.config.limits.memory_mb as usize).saturating_mul(1 << 20);
-        match most == 0 || self.memory.load(Ordering::Relaxed).saturating_add(bytes) <= most {
-            true => Ok(()),
-            false => Err(Error::new(Status::Limit, format!("limits.memory_mb is {}; {bytes} more bytes do not fit", self.config.limits.memory_mb))),
+        if most == 0 || self.memory_bytes().saturating_add(bytes) <= most {
+            return Ok(());
         }
+        Err(Error::new(Status::Limit, format!("limits.memory_mb is {}; {bytes} more bytes do not fit", self.config.limits.memory_mb)))
+    }
+
+    /// Takes a bundle into account for as long as anything holds it.
+    pub fn add_bundle(&self, bundle: &Arc<Bundle>) -> Result<()> {
+        self.check_memory(bundle.memory_bytes())?;
+        self.bundles.lock().push(Arc::downgrade(bundle));
+        Ok(())
+    }
+
+    fn memory_bytes(&self) -> usize {
+        let mut bundles = self.bundles.lock();
+        bundles.retain(|bundle| bundle.strong_count() > 0);
+        let models: usize = bundles.iter().filter_map(Weak::upgrade).map(|bundle| bundle.memory_bytes()).sum();
+        models + self.track_memory.load(Ordering::Relaxed)
     }
 
     pub fn add_memory(&self, bytes: usize) {
-        self.memory.fetch_add(bytes, Ordering::Relaxed);
+        self.track_memory.fetch_add(bytes, Ordering::Relaxed);
     }
 
     pub fn remove_memory(&self, bytes: usize) {
-        self.memory.fetch_sub(bytes, Ordering::Relaxed);
+        self.track_memory.fetch_sub(bytes, Ordering::Relaxed);
     }
 
     pub fn gauges(&self, lanes: usize) -> Vec<Gauge> {
@@ -157,7 +175,7 @@ impl Shared {
             ("lanes", "Lanes open.", lanes as u64),
             ("tracks", "Tracks open.", self.track_numbers.lock().out() as u64),
             ("slots", "Slots that serve.", self.store.slots().len() as u64),
-            ("track_memory_bytes", "Windows, features and state of tracks.", self.memory.load(Ordering::Relaxed) as u64),
+            ("memory_bytes", "Windows, features and state of tracks, and models.", self.memory_bytes() as u64),
         ]
     }
 }

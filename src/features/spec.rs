@@ -80,6 +80,9 @@ pub struct Schema {
 const WINDOW_MOST: usize = 65_536;
 const FEATURES_MOST: usize = 65_535;
 
+/// Most values of a window, and of all rolling scales together: a track is then below 300 MB.
+const VALUES_MOST: usize = 1 << 24;
+
 /// The baseline as a schema's text; the 25 features in their fixed order, unscaled.
 const BASELINE: &str = r#"
 features = [
@@ -224,6 +227,11 @@ pub fn read_schema<'t>(root: &mut Section<'t>, roles: Vec<String>) -> Option<(Sc
     let name = section.or("name", String::new());
     let missing = read_missing(&mut section).unwrap_or(Missing::Abstain);
     let features = read_features(&mut section, &roles, missing);
+    let rolling = |scale: &Scale| if let Scale::RollingZScore(n) = scale { *n } else { 0 };
+    let rings: usize = features.iter().flat_map(|feature| &feature.scale).map(rolling).sum();
+    if window.is_some_and(|rows| rows * features.len() > VALUES_MOST) || rings > VALUES_MOST {
+        section.wrong("features", &format!("window rows x features, and the values of all rolling scales, are at most {VALUES_MOST}"));
+    }
     let stats = vec![Stats::NONE; features.len()];
     Some((Schema { name, sampler: sampler?, window: window?, roles, features, stats }, section))
 }

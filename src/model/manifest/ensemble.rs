@@ -72,11 +72,25 @@ pub(super) fn read_ensemble(root: &mut Section<'_>, members: &[MemberSpec], sche
     let phase = section.table("phase").and_then(|table| read_phase(table, schema));
     let mut named = |key: &str| section.table(key).map(|table| read_weights(table, members));
     let phase_weights = [named("ranging"), named("trending"), named("volatile")];
+    for weights in std::iter::once(&weights).chain(phase_weights.iter().flatten()) {
+        if let Some(output) = weightless_output(members, weights) {
+            section.wrong("weights", &format!("the members that give output {output} have no weight together"));
+        }
+    }
     if phase.is_none() && phase_weights.iter().any(Option::is_some) {
         section.wrong("phase", "weights by phase need the thresholds of [ensemble.phase]");
     }
     section.finish();
     Some(EnsembleSpec { mix, quorum, weights, phase, phase_weights })
+}
+
+/// Number of an output whose members' weights add up to nothing.
+fn weightless_output(members: &[MemberSpec], weights: &[f64]) -> Option<usize> {
+    let given = members.iter().flat_map(|member| member.gives.iter().map(|give| give.output));
+    let total = |output: usize| -> f64 {
+        members.iter().zip(weights).filter(|(member, _)| member.gives.iter().any(|give| give.output == output)).map(|(_, weight)| weight).sum()
+    };
+    given.into_iter().find(|output| total(*output) <= 0.0)
 }
 
 fn read_weights(mut table: Section<'_>, members: &[MemberSpec]) -> Vec<f64> {
