@@ -3,6 +3,7 @@
 pub mod catalog;
 pub mod history;
 pub mod ops;
+pub mod read;
 pub mod row;
 pub mod scale;
 pub mod spec;

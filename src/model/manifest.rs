@@ -13,7 +13,8 @@ use toml::de::DeValue;
 
 use crate::config::text::{EpochNs, Problems, Section, parse};
 use crate::error::{Error, Result, Status};
-use crate::features::spec::{Schema, read_schema};
+use crate::features::read::read_schema;
+use crate::features::spec::Schema;
 
 /// A file of the bundle with the SHA-256 that it must have.
 #[derive(Clone, Debug, PartialEq, Eq)]
