@@ -1,0 +1,67 @@
+//! Bounds of the configuration, numbers that are given again, memory.
+
+use foretick::Status;
+use foretick::engine::Engine;
+
+use crate::support::bench::{Bench, START_NS, bar, by_volume, open};
+use crate::support::bundle::{Graph, Member, Options};
+
+#[track_caller]
+fn limited<T>(result: foretick::Result<T>, key: &str) {
+    let error = result.map(|_| ()).unwrap_err();
+    assert!(error.status() == Status::Limit && error.text().contains(key), "{error}");
+}
+
+#[test]
+fn limits_name_their_keys() {
+    let mut bench = Bench::with("[limits]\nstreams = 2\nlanes = 2\ntracks = 2\nslots = 2\n");
+    bench.engine.add_stream("test:B", "").unwrap();
+    limited(bench.engine.add_stream("test:C", ""), "limits.streams is 2");
+    assert_eq!(bench.engine.add_stream("test:A", "").unwrap(), 1, "one that is there is found");
+    assert_eq!(bench.engine.add_stream("test:A", "tick = 0.5").unwrap_err().status(), Status::Conflict);
+    let second = bench.engine.open_lane("").unwrap();
+    limited(bench.engine.open_lane(""), "limits.lanes is 2");
+    drop(second);
+    bench.engine.open_lane("").unwrap();
+    bench.publish(&by_volume()).unwrap();
+    let first = bench.track();
+    bench.track();
+    limited(bench.lane.open_track("s", &[1], 0), "limits.tracks is 2");
+    bench.lane.close_track(first).unwrap();
+    assert_eq!(bench.track().number, 0, "a number that was given back comes again");
+    let bundle = open(&bench.engine, &by_volume()).unwrap();
+    bench.engine.publish_one("t", bundle.clone()).unwrap();
+    limited(bench.engine.publish_one("u", bundle.clone()), "limits.slots is 2");
+    bench.engine.publish_one("t", bundle).unwrap();
+}
+
+#[test]
+fn a_lanes_number_is_used_again_and_its_count_goes_on() {
+    let engine = Engine::open_text("threads = 0\nclock = \"host\"").unwrap();
+    let stream = engine.add_stream("test:A", "").unwrap();
+    engine.publish_one("s", open(&engine, &by_volume()).unwrap()).unwrap();
+    let _first = engine.open_lane("").unwrap();
+    let mut ids = Vec::new();
+    for _ in 0..3 {
+        let mut lane = engine.open_lane("").unwrap();
+        assert_eq!(lane.number(), 1);
+        for _ in 0..2 {
+            let track = lane.open_track("s", &[stream], 0).unwrap();
+            ids.push(lane.predict(track, START_NS).unwrap().id_counter);
+            lane.close_track(track).unwrap();
+        }
+    }
+    assert_eq!(ids, (1..=6).map(|count| 1 << 48 | count).collect::<Vec<u64>>(), "ids never repeat within an engine");
+}
+
+#[test]
+fn two_engines_have_two_epochs() {
+    let mut epochs: Vec<u64> = (0..20)
+        .map(|_| {
+            let (mut bench, track) = Bench::start(&by_volume());
+            bench.lane.predict(track, START_NS).unwrap().id_epoch
+        })
+        .collect();
+    epochs.dedup();
+    assert_eq!(epochs.len(), 20);
+}
