@@ -115,11 +115,13 @@ impl Lane {
         }
         let reader = self.reader(slot)?;
         let names: Vec<String> = streams.iter().map(|id| self.shared.stream_name(*id)).collect::<Result<_>>()?;
-        let mut track = Track::open(&mut self.readers[reader], reader, streams, &names, flags)?;
+        let generation = self.readers[reader].refresh().0;
+        // Before anything can fail: a prediction looks at the scratch memory only when it sees the generation move.
+        self.scratch.fit(generation);
+        let mut track = Track::open(generation, reader, streams, &names, flags)?;
         self.shared.check_memory(track.memory_bytes())?;
         let number = self.shared.take_track()?;
         self.shared.add_memory(track.memory_bytes());
-        self.scratch.fit(self.readers[reader].refresh().0);
         let place = self.tracks.iter().position(Option::is_none).unwrap_or(self.tracks.len());
         if place == self.tracks.len() {
             self.tracks.push(None);

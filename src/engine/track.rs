@@ -4,7 +4,7 @@ use super::feed::Feed;
 use super::predict::Answer;
 use crate::error::{Error, Result, Status};
 use crate::features::spec::Schema;
-use crate::model::store::{Generation, Reader};
+use crate::model::store::Generation;
 use crate::types::Prediction;
 
 /// Open a track on streams that the bundle's `applies_to` does not name; every prediction then says so.
@@ -36,8 +36,7 @@ pub struct Track {
 }
 
 impl Track {
-    pub fn open(reader: &mut Reader, reader_at: usize, streams: &[u32], names: &[String], flags: u32) -> Result<Track> {
-        let generation = reader.refresh().0.clone();
+    pub fn open(generation: &Generation, reader: usize, streams: &[u32], names: &[String], flags: u32) -> Result<Track> {
         let bundle = &generation.bundle;
         check_roles(&bundle.schema, streams, names)?;
         let self_name = names.first().cloned().unwrap_or_default();
@@ -50,8 +49,8 @@ impl Track {
             );
             return Err(Error::new(Status::Scope, text));
         }
-        let (feed, answer) = (Feed::new(bundle.schema.clone()), Answer::new(&generation));
-        Ok(Track { number: 0, reader: reader_at, due: false, listed: false, self_name, out_of_scope, feed, answer })
+        let (feed, answer) = (Feed::new(bundle.schema.clone()), Answer::new(generation));
+        Ok(Track { number: 0, reader, due: false, listed: false, self_name, out_of_scope, feed, answer })
     }
 
     /// A new generation serves: what depends on the bundle alone is looked at again.

@@ -65,3 +65,14 @@ fn two_engines_have_two_epochs() {
     epochs.dedup();
     assert_eq!(epochs.len(), 20);
 }
+
+#[test]
+fn a_track_that_cannot_open_leaves_the_others_working_over_a_swap() {
+    let (mut bench, track) = Bench::start(&Options { window: 8, ..by_volume() });
+    bench.decide(track, &bar(bench.stream, 0, 1.0));
+    let members = vec![Member::new("w", Graph::Logistic(vec![0.0; 8], 0.0))];
+    bench.publish(&Options { window: 8, members, version: 2, ..by_volume() }).unwrap();
+    assert_eq!(bench.lane.open_track("s", &[], 0).unwrap_err().status(), Status::Roles);
+    let p = (1..9).map(|minute| bench.decide(track, &bar(bench.stream, minute, 2.0))).last().unwrap();
+    assert_eq!((p.generation, p.members_used, p.reasons), (2, 2, 0), "memory lent to the models grew with the new generation");
+}
