@@ -119,9 +119,10 @@ impl Lane {
         // Before anything can fail: a prediction looks at the scratch memory only when it sees the generation move.
         self.scratch.fit(generation);
         let mut track = Track::open(generation, reader, streams, &names, flags)?;
-        self.shared.check_memory(track.memory_bytes())?;
+        track.counted_bytes = track.memory_bytes();
+        self.shared.check_memory(track.counted_bytes)?;
         let number = self.shared.take_track()?;
-        self.shared.add_memory(track.memory_bytes());
+        self.shared.add_memory(track.counted_bytes);
         let place = self.tracks.iter().position(Option::is_none).unwrap_or(self.tracks.len());
         if place == self.tracks.len() {
             self.tracks.push(None);
@@ -162,7 +163,7 @@ impl Lane {
         self.due.retain(|due| *due as usize != place);
         if let Some(track) = self.tracks[place].take() {
             self.waiting -= u32::from(track.due);
-            self.shared.remove_memory(track.memory_bytes());
+            self.shared.remove_memory(track.counted_bytes);
             self.shared.give_back_track(track.number);
         }
         for route in self.routes.iter_mut().flatten() {
@@ -445,7 +446,7 @@ fn note_due(track: &mut Track, place: usize, list: &mut Vec<u32>) -> u32 {
 impl Drop for Lane {
     fn drop(&mut self) {
         for track in self.tracks.drain(..).flatten() {
-            self.shared.remove_memory(track.memory_bytes());
+            self.shared.remove_memory(track.counted_bytes);
             self.shared.give_back_track(track.number);
         }
         self.shared.give_back_lane(self.number, self.count);

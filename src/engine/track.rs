@@ -31,6 +31,8 @@ pub struct Track {
     pub listed: bool,
     self_name: String,
     pub out_of_scope: bool,
+    /// Bytes that were counted when it opened; a swap may change what it holds.
+    pub counted_bytes: usize,
     pub feed: Feed,
     pub answer: Answer,
 }
@@ -50,7 +52,7 @@ impl Track {
             return Err(Error::new(Status::Scope, text));
         }
         let (feed, answer) = (Feed::new(bundle.schema.clone()), Answer::new(generation));
-        Ok(Track { number: 0, reader, due: false, listed: false, self_name, out_of_scope, feed, answer })
+        Ok(Track { number: 0, reader, due: false, listed: false, self_name, out_of_scope, counted_bytes: 0, feed, answer })
     }
 
     /// A new generation serves: what depends on the bundle alone is looked at again.

@@ -76,3 +76,18 @@ fn a_track_that_cannot_open_leaves_the_others_working_over_a_swap() {
     let p = (1..9).map(|minute| bench.decide(track, &bar(bench.stream, minute, 2.0))).last().unwrap();
     assert_eq!((p.generation, p.members_used, p.reasons), (2, 2, 0), "memory lent to the models grew with the new generation");
 }
+
+#[test]
+fn a_track_gives_back_the_memory_that_it_took() {
+    let mut bench = Bench::with("[limits]\nmemory_mb = 1\n");
+    bench.publish(&by_volume()).unwrap();
+    let gauge = |bench: &Bench| bench.engine.metrics().lines().find(|line| line.starts_with("foretick_track_memory_bytes")).unwrap().to_owned();
+    let empty = gauge(&bench);
+    let track = bench.track();
+    let members = (0..20).map(|n| Member::new(&format!("m{n}"), Graph::Logistic(vec![0.0], 0.0))).collect();
+    bench.publish(&Options { members, ..by_volume() }).unwrap();
+    bench.decide(track, &bar(bench.stream, 0, 1.0));
+    bench.lane.close_track(track).unwrap();
+    assert_eq!(gauge(&bench), empty, "although a swap made the track larger");
+    bench.track();
+}
