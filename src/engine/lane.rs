@@ -224,9 +224,10 @@ impl Lane {
         if head.stream > self.shared.stream_count.load(Ordering::Acquire) || (head.stream == 0 && !whole_lane) {
             return Err(Refusal { status: Status::UnknownStream, rule: "head.stream is no id that stream_add has given" });
         }
-        if let EventRef::Bar(bar) = event {
-            let listeners = self.routes.get(head.stream as usize).and_then(Option::as_ref).map_or(&[][..], |route| &route.listeners);
-            for (place, role) in listeners {
+        if let (EventRef::Bar(bar), Some(Some(route))) = (event, self.routes.get(head.stream as usize))
+            && route.order.refuses(&head, self.promised_ns).is_none()
+        {
+            for (place, role) in &route.listeners {
                 let refused = self.tracks[*place].as_ref().filter(|_| *role == 0).and_then(|track| track.feed.refuses_bar(bar));
                 if let Some(rule) = refused {
                     return Err(Refusal { status: Status::Range, rule });

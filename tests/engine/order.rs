@@ -103,3 +103,23 @@ fn a_batch_stops_at_the_event_that_closes_a_step_and_at_one_that_is_refused() {
     assert!(text.contains("kind 1") && text.contains("price and size must be finite"), "{text}");
     assert_eq!(bench.lane.push(&[]), Ok(Flow { waiting: 1, ..Flow::default() }), "no events are no mistake");
 }
+
+#[test]
+fn a_repeated_bar_is_a_duplicate_and_an_older_one_a_clock_that_went_back() {
+    let (mut bench, track) = Bench::start(&by_volume());
+    bench.push(&bar(bench.stream, 0, 2.0));
+    bench.push(&bar(bench.stream, 1, 2.0));
+    let flow = bench.push(&bar(bench.stream, 1, 2.0));
+    assert_eq!((flow.taken, flow.skipped, flow.reasons, flow.closed), (2, 1, reason::DUPLICATE, 0));
+    let flow = bench.push(&bar(bench.stream, 0, 2.0));
+    assert_eq!((flow.taken, flow.skipped, flow.reasons), (2, 1, reason::CLOCK_BACK));
+    bench.lane.advance(START_NS + 3 * MINUTE_NS).unwrap();
+    let mut odd = bar(bench.stream, 2, 2.0);
+    odd.interval_ns /= 2;
+    assert_eq!(bench.push(&odd).reasons, reason::LATE_EVENT, "what is not applied is not looked at further");
+    let all = reason::DUPLICATE | reason::CLOCK_BACK | reason::LATE_EVENT;
+    assert_eq!(bench.lane.predict(track, START_NS + 3 * MINUTE_NS).unwrap().reasons, all);
+    odd.head.known_ns += MINUTE_NS;
+    let error = bench.lane.push(odd.slots()).unwrap_err();
+    assert_eq!((error.refusal.status, bench.lane.counters().refused.get()), (Status::Range, 1), "a bar in order that does not fit is a wrong call");
+}
