@@ -110,13 +110,14 @@ impl Feed {
     }
 
     fn apply_bar(&mut self, bar: &Bar, counters: &LaneCounters, on_step: &mut impl FnMut(&Feed)) {
-        let bar = self.sampler.bar(bar, &self.books[0]);
+        let mut bar = self.sampler.bar(bar, &self.books[0]);
         if bar.missing > 0 {
             counters.gaps.add(bar.missing);
             self.pending |= reason::GAP;
         }
         if bar.restart {
             self.restart_features(counters);
+            bar.step.top = None;
         }
         self.close(&bar.step, counters, on_step);
     }

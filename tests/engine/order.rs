@@ -123,3 +123,17 @@ fn a_repeated_bar_is_a_duplicate_and_an_older_one_a_clock_that_went_back() {
     let error = bench.lane.push(odd.slots()).unwrap_err();
     assert_eq!((error.refusal.status, bench.lane.counters().refused.get()), (Status::Range, 1), "a bar in order that does not fit is a wrong call");
 }
+
+#[test]
+fn a_restart_by_bars_drops_the_book_whole() {
+    let sampler = "kind = \"bar\"\ninterval_ms = 60_000\nprice = \"trade\"\nreset_after = 3\n";
+    let features = "[{ op = \"spread_ratio\", missing = 0.0 }]";
+    let (mut bench, track) = Bench::start(&Options { sampler: sampler.into(), features: features.into(), weights: vec![1.0], ..Options::default() });
+    bench.push(&quote(bench.stream, 1_000, 99.0, 101.0));
+    bench.push(&bar(bench.stream, 0, 1.0));
+    assert_eq!((bench.lane.row(track).unwrap().raw[0], bench.lane.row(track).unwrap().step.top.is_some()), (0.02, true));
+    bench.push(&bar(bench.stream, 9, 1.0));
+    assert_eq!((bench.lane.row(track).unwrap().raw_valid[0], bench.lane.row(track).unwrap().step.top), (0, None));
+    let reasons = bench.lane.predict(track, START_NS + 10 * MINUTE_NS).unwrap().reasons;
+    assert_eq!(reasons, reason::GAP | reason::NO_BOOK);
+}
