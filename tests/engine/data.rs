@@ -84,3 +84,16 @@ fn a_book_older_than_the_schema_allows_is_none() {
     assert_eq!(decision(&bench.decide(track, &bar(bench.stream, 0, 1.0))), (Action::Buy, 0));
     assert_eq!(decision(&bench.decide(track, &bar(bench.stream, 1, 1.0))), (Action::Abstain, reason::NO_BOOK | reason::FEATURE_MISSING));
 }
+
+#[test]
+fn a_rolling_score_that_overflows_is_a_reason_and_passes() {
+    let (mut bench, track) = Bench::start(&Options { features: "[{ op = \"volume\", scale = [\"rolling_zscore(4)\"] }]".into(), ..by_volume() });
+    let mut reasons = Vec::new();
+    for minute in 0..20 {
+        let volume = if minute == 5 { 1e200 } else { 1.0 + (minute % 2) as f64 };
+        reasons.push(bench.decide(track, &bar(bench.stream, minute, volume)).reasons);
+    }
+    assert_eq!(reasons[4], 0);
+    assert!(reasons[5..9].iter().all(|bits| bits & reason::FEATURE_RANGE != 0), "while it is in the window: {reasons:x?}");
+    assert!(reasons[12..].iter().all(|bits| *bits == 0), "and no longer than until the sums are made anew: {reasons:x?}");
+}
