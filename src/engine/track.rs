@@ -58,6 +58,7 @@ impl Track {
     /// A new generation serves: what depends on the bundle alone is looked at again.
     pub fn take_over(&mut self, generation: &Generation) {
         self.out_of_scope = !generation.bundle.manifest.applies_to(&self.self_name);
+        self.feed.rows.take_range(&generation.bundle.schema.stats, &self.feed.window);
         self.answer.fit(generation);
     }
 

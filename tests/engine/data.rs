@@ -97,3 +97,15 @@ fn a_rolling_score_that_overflows_is_a_reason_and_passes() {
     assert!(reasons[5..9].iter().all(|bits| bits & reason::FEATURE_RANGE != 0), "while it is in the window: {reasons:x?}");
     assert!(reasons[12..].iter().all(|bits| *bits == 0), "and no longer than until the sums are made anew: {reasons:x?}");
 }
+
+#[test]
+fn a_new_generation_brings_its_own_trained_range() {
+    let (mut bench, track) = Bench::start(&Options { trained: (0.0, 1.0), max_out_of_range: Some(0), ..by_volume() });
+    assert_eq!(bench.decide(track, &bar(bench.stream, 0, 2.0)).out_of_range, 1);
+    bench.push(&bar(bench.stream, 1, 2.0));
+    bench.publish(&Options { trained: (0.0, 5.0), max_out_of_range: Some(0), version: 2, ..by_volume() }).unwrap();
+    let p = bench.lane.predict(track, START_NS + 2 * MINUTE_NS).unwrap();
+    assert_eq!((p.generation, p.out_of_range, decision(&p)), (2, 0, (Action::Buy, 0)), "for the step that was closed already");
+    let p = bench.decide(track, &bar(bench.stream, 2, 6.0));
+    assert_eq!((p.out_of_range, p.reasons), (1, reason::OUT_OF_RANGE), "and for the next");
+}
