@@ -90,7 +90,9 @@ impl Engine {
     pub fn open_bundle(&self, path: &Path) -> Result<Arc<Bundle>> {
         let bundle = Bundle::open(path, Allowed { native: self.shared.config.native })?;
         self.shared.check_memory(bundle.memory_bytes())?;
-        Ok(Arc::new(bundle))
+        let bundle = Arc::new(bundle);
+        self.shared.add_bundle(&bundle);
+        Ok(bundle)
     }
 
     /// Publishes bundles under slots, all or none; answers the generations.

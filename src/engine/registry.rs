@@ -1,7 +1,7 @@
 //! What the lanes of an engine share, all of it on cold paths but two atomic reads.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
 
 use parking_lot::{Mutex, RwLock};
 
@@ -9,6 +9,7 @@ use super::numbers::Numbers;
 use crate::clock::{Clock, system_ns};
 use crate::config::{EngineConfig, StreamOptions};
 use crate::error::{Error, Result, Status};
+use crate::model::bundle::Bundle;
 use crate::model::store::Store;
 use crate::monitor::metrics::{Gauge, LaneCounters};
 
@@ -37,6 +38,8 @@ pub struct Shared {
     lane_numbers: Mutex<(Numbers, Vec<u64>)>,
     track_numbers: Mutex<Numbers>,
     memory: AtomicUsize,
+    /// Bundles that were opened and may be alive.
+    bundles: Mutex<Vec<Weak<Bundle>>>,
 }
 
 /// The newest epoch given in this process: two engines opened in the same nanosecond differ.
@@ -61,6 +64,7 @@ impl Shared {
             lane_numbers: Mutex::default(),
             track_numbers: Mutex::default(),
             memory: AtomicUsize::new(0),
+            bundles: Mutex::default(),
         }
     }
 
@@ -126,10 +130,25 @@ impl Shared {
     /// Refuses what would not fit under `limits.memory_mb`.
     pub fn check_memory(&self, bytes: usize) -> Result<()> {
         let most = (self.config.limits.memory_mb as usize).saturating_mul(1 << 20);
-        match most == 0 || self.memory.load(Ordering::Relaxed).saturating_add(bytes) <= most {
+        let held = || self.memory.load(Ordering::Relaxed).saturating_add(self.model_bytes());
+        match most == 0 || held().saturating_add(bytes) <= most {
             true => Ok(()),
             false => Err(Error::new(Status::Limit, format!("limits.memory_mb is {}; {bytes} more bytes do not fit", self.config.limits.memory_mb))),
         }
+    }
+
+    /// Takes note of a bundle that was opened.
+    pub fn add_bundle(&self, bundle: &Arc<Bundle>) {
+        let mut bundles = self.bundles.lock();
+        bundles.retain(|bundle| bundle.strong_count() > 0);
+        bundles.push(Arc::downgrade(bundle));
+    }
+
+    /// Bytes of the models of all bundles that somebody holds.
+    fn model_bytes(&self) -> usize {
+        let mut bundles = self.bundles.lock();
+        bundles.retain(|bundle| bundle.strong_count() > 0);
+        bundles.iter().filter_map(Weak::upgrade).map(|bundle| bundle.memory_bytes()).sum()
     }
 
     pub fn add_memory(&self, bytes: usize) {
@@ -146,6 +165,7 @@ impl Shared {
             ("lanes", "Lanes open.", lanes as u64),
             ("tracks", "Tracks open.", self.track_numbers.lock().out() as u64),
             ("slots", "Slots that serve.", self.store.slots().len() as u64),
+            ("model_memory_bytes", "Models of the bundles that are open or serve.", self.model_bytes() as u64),
             ("track_memory_bytes", "Windows, features and state of tracks.", self.memory.load(Ordering::Relaxed) as u64),
         ]
     }

@@ -91,3 +91,25 @@ fn a_track_gives_back_the_memory_that_it_took() {
     assert_eq!(gauge(&bench), empty, "although a swap made the track larger");
     bench.track();
 }
+
+#[test]
+fn memory_is_limited_over_windows_and_models() {
+    let wide = Options { window: 60_000, ..by_volume() };
+    let mut bench = Bench::with("[limits]\nmemory_mb = 1\n");
+    bench.publish(&by_volume()).unwrap();
+    bench.track();
+    bench.engine.publish_one("wide", open(&bench.engine, &wide).unwrap()).unwrap();
+    limited(bench.lane.open_track("wide", &[1], 0), "limits.memory_mb is 1");
+    bench.track();
+    let heavy = |bias: f32| {
+        let member = Member::new("h", Graph::Logistic(vec![0.0; 40_000], bias));
+        Options { window: 40_000, members: vec![member], ..by_volume() }
+    };
+    let bench = Bench::with("[limits]\nmemory_mb = 1\n");
+    let kept: Vec<_> = (0..8).map_while(|n| open(&bench.engine, &heavy(n as f32)).ok()).collect();
+    let total: usize = kept.iter().map(|bundle| bundle.memory_bytes()).sum();
+    assert!(!kept.is_empty() && kept.len() < 8 && total <= 1 << 20, "{} bundles of {total} bytes", kept.len());
+    limited(open(&bench.engine, &heavy(9.0)), "limits.memory_mb is 1");
+    drop(kept);
+    open(&bench.engine, &heavy(9.0)).unwrap();
+}
