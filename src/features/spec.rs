@@ -120,10 +120,8 @@ impl Schema {
         let schema = {
             let mut root = Section::root(source, &table, &problems);
             let roles = root.or("roles", vec!["self".to_owned()]);
-            let schema = read_schema(&mut root, roles).map(|(schema, section)| {
-                section.finish();
-                schema
-            });
+            let (schema, section) = read_schema(&mut root, roles);
+            section.into_iter().for_each(Section::finish);
             root.finish();
             schema
         };
@@ -212,20 +210,21 @@ fn canonical_sampler(spec: &SamplerSpec) -> Value {
 }
 
 /// Reads `[sampler]`, `[window]` and `[schema]` without hash and stats, which only a bundle has; the
-/// section of `[schema]` is given back for them.
-pub fn read_schema<'t>(root: &mut Section<'t>, roles: Vec<String>) -> Option<(Schema, Section<'t>)> {
+/// section of `[schema]` is given back for them. What is there is read even where a table is missing.
+pub fn read_schema<'t>(root: &mut Section<'t>, roles: Vec<String>) -> (Option<Schema>, Option<Section<'t>>) {
     let sampler = root.need_table("sampler").map(read_sampler);
     let window = root.need_table("window").map(|mut section| {
         let rows = if section.need::<usize>("rows").is_some() { section.within("rows", 1, 1, WINDOW_MOST) } else { 1 };
         section.finish();
         rows
     });
-    let mut section = root.need_table("schema")?;
+    let Some(mut section) = root.need_table("schema") else { return (None, None) };
     let name = section.or("name", String::new());
     let missing = read_missing(&mut section).unwrap_or(Missing::Abstain);
     let features = read_features(&mut section, &roles, missing);
     let stats = vec![Stats::NONE; features.len()];
-    Some((Schema { name, sampler: sampler?, window: window?, roles, features, stats }, section))
+    let schema = sampler.zip(window).map(|(sampler, window)| Schema { name, sampler, window, roles, features, stats });
+    (schema, Some(section))
 }
 
 fn read_sampler(mut section: Section<'_>) -> SamplerSpec {
