@@ -3,6 +3,7 @@
 //! Events and the prediction head are frozen bytes (little endian, natural alignment, no padding);
 //! a change is a new kind or a detail record, never an edit.
 
+pub mod amount;
 pub mod event;
 pub mod flow;
 pub mod prediction;

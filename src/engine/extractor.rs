@@ -37,6 +37,7 @@ impl Extractor {
         let checked = gate::check(event)?;
         let head = gate::head(event).unwrap_or_default();
         if let (EventRef::Bar(bar), 0) = (checked, role)
+            && self.orders[role].refuses(&head, self.promised_ns).is_none()
             && let Some(rule) = self.feed.refuses_bar(bar)
         {
             return Err(Refusal { status: crate::Status::Range, rule });

@@ -81,6 +81,13 @@ impl Feed {
     /// it then stands. Answers the reason bit of an event that was not applied after all, else 0.
     #[inline]
     pub fn apply(&mut self, event: &EventRef<'_>, head: &EventHead, role: usize, counters: &LaneCounters, on_step: &mut impl FnMut(&Feed)) -> u64 {
+        if let (EventRef::Bar(bar), 0) = (event, role)
+            && let Some(reason) = self.sampler.skips_bar(bar)
+        {
+            // It is nothing new, so it does not make the data fresh.
+            self.pass(head.known_ns, reason, counters, on_step);
+            return reason;
+        }
         self.close_before(head.known_ns, counters, on_step);
         if self.step.is_some_and(|step| head.known_ns <= step.close_ns) && head.known_ns < self.newest_ns {
             self.pending |= reason::LATE_EVENT;
@@ -93,7 +100,8 @@ impl Feed {
         }
         self.self_newest_ns = self.self_newest_ns.max(head.known_ns);
         if let EventRef::Bar(bar) = event {
-            return self.apply_bar(bar, counters, on_step);
+            self.apply_bar(bar, counters, on_step);
+            return 0;
         }
         let kind = Kind::from_number(head.kind).unwrap_or(Kind::Mark);
         if let Some(step) = self.sampler.apply(event, kind, head.known_ns, &self.books[0]) {
@@ -114,21 +122,17 @@ impl Feed {
         }
     }
 
-    fn apply_bar(&mut self, bar: &Bar, counters: &LaneCounters, on_step: &mut impl FnMut(&Feed)) -> u64 {
-        if let Some(reason) = self.sampler.skips_bar(bar) {
-            self.pending |= reason;
-            return reason;
-        }
-        let bar = self.sampler.bar(bar, &self.books[0]);
+    fn apply_bar(&mut self, bar: &Bar, counters: &LaneCounters, on_step: &mut impl FnMut(&Feed)) {
+        let mut bar = self.sampler.bar(bar, &self.books[0]);
         if bar.missing > 0 {
             counters.gaps.add(bar.missing);
             self.pending |= reason::GAP;
         }
         if bar.restart {
             self.restart_features(counters);
+            bar.step.top = None;
         }
         self.close(&bar.step, counters, on_step);
-        0
     }
 
     /// An event that is not applied: its time still closes the steps before it.

@@ -121,11 +121,14 @@ impl Lane {
         }
         let reader = self.reader(slot)?;
         let names: Vec<String> = streams.iter().map(|id| self.shared.stream_name(*id)).collect::<Result<_>>()?;
-        let mut track = Track::open(&mut self.readers[reader], reader, streams, &names, flags)?;
-        self.shared.check_memory(track.memory_bytes())?;
+        let generation = self.readers[reader].refresh().0;
+        // Before anything can fail: a prediction looks at the scratch memory only when it sees the generation move.
+        self.scratch.fit(generation);
+        let mut track = Track::open(generation, reader, streams, &names, flags)?;
+        track.counted_bytes = track.memory_bytes();
+        self.shared.check_memory(track.counted_bytes)?;
         let number = self.shared.take_track()?;
-        self.shared.add_memory(track.memory_bytes());
-        self.scratch.fit(self.readers[reader].refresh().0);
+        self.shared.add_memory(track.counted_bytes);
         let place = self.tracks.iter().position(Option::is_none).unwrap_or(self.tracks.len());
         if place == self.tracks.len() {
             self.tracks.push(None);
@@ -166,7 +169,7 @@ impl Lane {
         self.due.retain(|due| *due as usize != place);
         if let Some(track) = self.tracks[place].take() {
             self.waiting -= u32::from(track.due);
-            self.shared.remove_memory(track.memory_bytes());
+            self.shared.remove_memory(track.counted_bytes);
             self.shared.give_back_track(track.number);
         }
         for route in self.routes.iter_mut().flatten() {
@@ -227,9 +230,10 @@ impl Lane {
         if head.stream > self.shared.stream_count.load(Ordering::Acquire) || (head.stream == 0 && !whole_lane) {
             return Err(Refusal { status: Status::UnknownStream, rule: "head.stream is no id that stream_add has given" });
         }
-        if let EventRef::Bar(bar) = event {
-            let listeners = self.routes.get(head.stream as usize).and_then(Option::as_ref).map_or(&[][..], |route| &route.listeners);
-            for (place, role) in listeners {
+        if let (EventRef::Bar(bar), Some(Some(route))) = (event, self.routes.get(head.stream as usize))
+            && route.order.refuses(&head, self.promised_ns).is_none()
+        {
+            for (place, role) in &route.listeners {
                 let refused = self.tracks[*place].as_ref().filter(|_| *role == 0).and_then(|track| track.feed.refuses_bar(bar));
                 if let Some(rule) = refused {
                     return Err(Refusal { status: Status::Range, rule });
@@ -449,7 +453,7 @@ fn note_due(track: &mut Track, place: usize, list: &mut Vec<u32>) -> u32 {
 impl Drop for Lane {
     fn drop(&mut self) {
         for track in self.tracks.drain(..).flatten() {
-            self.shared.remove_memory(track.memory_bytes());
+            self.shared.remove_memory(track.counted_bytes);
             self.shared.give_back_track(track.number);
         }
         self.shared.give_back_lane(self.number, self.count);

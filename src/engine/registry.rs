@@ -155,10 +155,14 @@ impl Shared {
     }
 
     fn memory_bytes(&self) -> usize {
+        self.model_bytes().saturating_add(self.track_memory.load(Ordering::Relaxed))
+    }
+
+    /// Bytes of the models of all bundles that somebody holds.
+    fn model_bytes(&self) -> usize {
         let mut bundles = self.bundles.lock();
         bundles.retain(|bundle| bundle.strong_count() > 0);
-        let models: usize = bundles.iter().filter_map(Weak::upgrade).map(|bundle| bundle.memory_bytes()).sum();
-        models + self.track_memory.load(Ordering::Relaxed)
+        bundles.iter().filter_map(Weak::upgrade).map(|bundle| bundle.memory_bytes()).sum()
     }
 
     pub fn add_memory(&self, bytes: usize) {
@@ -175,7 +179,8 @@ impl Shared {
             ("lanes", "Lanes open.", lanes as u64),
             ("tracks", "Tracks open.", self.track_numbers.lock().out() as u64),
             ("slots", "Slots that serve.", self.store.slots().len() as u64),
-            ("memory_bytes", "Windows, features and state of tracks, and models.", self.memory_bytes() as u64),
+            ("model_memory_bytes", "Models of the bundles that are open or serve.", self.model_bytes() as u64),
+            ("track_memory_bytes", "Windows, features and state of tracks.", self.track_memory.load(Ordering::Relaxed) as u64),
         ]
     }
 }

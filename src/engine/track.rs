@@ -7,7 +7,7 @@ use super::predict::Answer;
 use crate::error::{Error, Result, Status};
 use crate::features::spec::Schema;
 use crate::model::bundle::Bundle;
-use crate::model::store::{Generation, Reader};
+use crate::model::store::Generation;
 use crate::types::Prediction;
 
 /// Open a track on streams that the bundle's `applies_to` does not name; every prediction then says so.
@@ -36,13 +36,14 @@ pub struct Track {
     pub listed: bool,
     self_name: String,
     pub out_of_scope: bool,
+    /// Bytes that were counted when it opened; a swap may change what it holds.
+    pub counted_bytes: usize,
     pub feed: Feed,
     pub answer: Answer,
 }
 
 impl Track {
-    pub fn open(reader: &mut Reader, reader_at: usize, streams: &[u32], names: &[String], flags: u32) -> Result<Track> {
-        let generation = reader.refresh().0.clone();
+    pub fn open(generation: &Arc<Generation>, reader: usize, streams: &[u32], names: &[String], flags: u32) -> Result<Track> {
         let bundle = &generation.bundle;
         check_roles(&bundle.schema, streams, names)?;
         let self_name = names.first().cloned().unwrap_or_default();
@@ -55,13 +56,14 @@ impl Track {
             );
             return Err(Error::new(Status::Scope, text));
         }
-        let (feed, answer) = (Feed::new(bundle.schema.clone()), Answer::new(&generation));
-        Ok(Track { number: 0, reader: reader_at, due: false, listed: false, self_name, out_of_scope, feed, answer })
+        let (feed, answer) = (Feed::new(bundle.schema.clone()), Answer::new(generation));
+        Ok(Track { number: 0, reader, due: false, listed: false, self_name, out_of_scope, counted_bytes: 0, feed, answer })
     }
 
     /// A new generation serves: what depends on the bundle alone is looked at again.
     pub fn take_over(&mut self, generation: &Arc<Generation>) {
         self.out_of_scope = !generation.bundle.manifest.applies_to(&self.self_name);
+        self.feed.rows.take_range(&generation.bundle.schema.stats, &self.feed.window);
         self.answer.fit(generation);
     }
 

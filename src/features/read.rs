@@ -17,15 +17,15 @@ const FEATURES_MOST: usize = 65_535;
 const VALUES_MOST: usize = 1 << 24;
 
 /// Reads `[sampler]`, `[window]` and `[schema]` without hash and stats, which only a bundle has; the
-/// section of `[schema]` is given back for them.
-pub fn read_schema<'t>(root: &mut Section<'t>, roles: Vec<String>) -> Option<(Schema, Section<'t>)> {
+/// section of `[schema]` is given back for them. What is there is read even where a table is missing.
+pub fn read_schema<'t>(root: &mut Section<'t>, roles: Vec<String>) -> (Option<Schema>, Option<Section<'t>>) {
     let sampler = root.need_table("sampler").map(read_sampler);
     let window = root.need_table("window").map(|mut section| {
         let rows = if section.need::<usize>("rows").is_some() { section.within("rows", 1, 1, WINDOW_MOST) } else { 1 };
         section.finish();
         rows
     });
-    let mut section = root.need_table("schema")?;
+    let Some(mut section) = root.need_table("schema") else { return (None, None) };
     let name = section.or("name", String::new());
     let missing = read_missing(&mut section).unwrap_or(Missing::Abstain);
     let features = read_features(&mut section, &roles, missing);
@@ -35,7 +35,8 @@ pub fn read_schema<'t>(root: &mut Section<'t>, roles: Vec<String>) -> Option<(Sc
         section.wrong("features", &format!("window rows x features, and the values of all rolling scales, are at most {VALUES_MOST}"));
     }
     let stats = vec![Stats::NONE; features.len()];
-    Some((Schema { name, sampler: sampler?, window: window?, roles, features, stats }, section))
+    let schema = sampler.zip(window).map(|(sampler, window)| Schema { name, sampler, window, roles, features, stats });
+    (schema, Some(section))
 }
 
 fn read_sampler(mut section: Section<'_>) -> SamplerSpec {

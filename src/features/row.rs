@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::features::history::{History, Needs};
 use crate::features::ops::{At, Op};
-use crate::features::scale::Scaler;
+use crate::features::scale::{Scaler, Stats};
 use crate::features::spec::Schema;
 use crate::ingest::book::RoleBook;
 use crate::types::step::Step;
@@ -28,6 +28,8 @@ pub struct RowEngine {
     ops: Box<[Box<dyn Op>]>,
     firsts: Box<[u64]>,
     scalers: Box<[Scaler]>,
+    /// Least and greatest scaled value of the training span, of the bundle that serves.
+    trained: Box<[(f64, f64)]>,
     history: History,
     raw: Box<[f64]>,
     raw_valid: Box<[u64]>,
@@ -48,6 +50,7 @@ impl RowEngine {
             ops: schema.features.iter().map(|feature| (feature.op.build)(&feature.params)).collect(),
             firsts: schema.features.iter().map(|feature| feature.first()).collect(),
             scalers: schema.features.iter().zip(&schema.stats).map(|(feature, stats)| Scaler::new(&feature.scale, *stats)).collect(),
+            trained: schema.stats.iter().map(|stats| (stats.low, stats.high)).collect(),
             history: History::new(&needs),
             raw: vec![0.0; width].into(),
             raw_valid: vec![0; width.div_ceil(64)].into(),
@@ -79,14 +82,24 @@ impl RowEngine {
             match narrow {
                 Some(value) => {
                     valid[index / 64] |= bit;
-                    let stats = &self.schema.stats[index];
-                    self.facts.out_of_range += u16::from(!(stats.low..=stats.high).contains(&f64::from(value)));
+                    self.facts.out_of_range += u16::from(outside(self.trained[index], value));
                 }
                 None => self.facts.missing += 1,
             }
         }
         window.commit();
         self.since += 1;
+    }
+
+    /// Another bundle serves: its trained range counts, for the newest row too. Allocates nothing.
+    pub fn take_range(&mut self, stats: &[Stats], window: &Rolling) {
+        for (range, stats) in self.trained.iter_mut().zip(stats) {
+            *range = (stats.low, stats.high);
+        }
+        let Some((values, valid)) = window.newest() else { return };
+        let on = |index: usize| valid[index / 64] >> (index % 64) & 1 == 1;
+        let outside = |(index, range): &(usize, &(f64, f64))| on(*index) && outside(**range, values[*index]);
+        self.facts.out_of_range = self.trained.iter().enumerate().filter(outside).count() as u16;
     }
 
     /// The newest row's facts.
@@ -121,9 +134,13 @@ impl RowEngine {
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
         let scalers: usize = self.scalers.iter().map(|scaler| scaler.memory_bytes() + size_of::<Scaler>()).sum();
-        let per_feature = size_of::<Box<dyn Op>>() + 64 + size_of::<u64>() + size_of::<f64>();
+        let per_feature = size_of::<Box<dyn Op>>() + 64 + size_of::<u64>() + size_of::<f64>() + size_of::<(f64, f64)>();
         self.history.memory_bytes() + scalers + self.ops.len() * per_feature + size_of_val(&*self.raw_valid)
     }
+}
+
+fn outside((low, high): (f64, f64), value: f32) -> bool {
+    !(low..=high).contains(&f64::from(value))
 }
 
 /// -0 becomes 0.

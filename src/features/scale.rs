@@ -214,7 +214,9 @@ impl LongWindow {
             return (self.ring[0], 0.0);
         }
         let shift = self.sum.value() / n;
-        (self.anchor + shift, (self.squares.value() / n - shift * shift).max(0.0).sqrt())
+        let variance = self.squares.value() / n - shift * shift;
+        // Rounding may put it below 0; sums that overflowed make it NaN, which must stay.
+        (self.anchor + shift, if variance < 0.0 { 0.0 } else { variance.sqrt() })
     }
 
     /// Forgets all values.

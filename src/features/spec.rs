@@ -116,10 +116,8 @@ impl Schema {
         let schema = {
             let mut root = Section::root(source, &table, &problems);
             let roles = root.or("roles", vec!["self".to_owned()]);
-            let schema = read_schema(&mut root, roles).map(|(schema, section)| {
-                section.finish();
-                schema
-            });
+            let (schema, section) = read_schema(&mut root, roles);
+            section.into_iter().for_each(Section::finish);
             root.finish();
             schema
         };

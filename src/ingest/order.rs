@@ -18,6 +18,12 @@ impl Default for StreamOrder {
 }
 
 impl StreamOrder {
+    /// Why an event would not be applied, taking no note of it.
+    #[must_use]
+    pub fn refuses(&self, head: &EventHead, promised_ns: i64) -> Option<u64> {
+        self.clone().admit(head, promised_ns).err()
+    }
+
     /// Takes note of an event; `Err` holds the reason bit why it must not be applied.
     ///
     /// `promised_ns` is the newest time that an `advance` has closed: nothing up to it should follow.

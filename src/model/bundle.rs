@@ -1,6 +1,7 @@
 //! A bundle: a folder read once into bytes that we own, verified as a whole before it may serve.
 
 use std::collections::BTreeSet;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -301,9 +302,16 @@ fn read_verified(folder: &Path, file: &FileRef) -> Result<Vec<u8>> {
 fn read_file(folder: &Path, name: &str) -> Result<Vec<u8>> {
     let path = folder.join(name);
     let io = |error: std::io::Error| Error::new(Status::Io, format!("{}: {error}", path.display()));
-    let length = std::fs::metadata(&path).map_err(io)?.len();
-    if length > FILE_MOST {
-        return Err(Error::new(Status::Io, format!("{}: {length} bytes, a bundle's file has at most {FILE_MOST}", path.display())));
+    let refuse = |what: &str| Err(Error::new(Status::Io, format!("{}: {what}", path.display())));
+    let found = std::fs::metadata(&path).map_err(io)?;
+    if !found.is_file() || found.len() > FILE_MOST {
+        return refuse(&format!("must be a plain file of at most {FILE_MOST} bytes"));
     }
-    std::fs::read(&path).map_err(io)
+    let mut bytes = Vec::with_capacity(found.len() as usize);
+    // The file may have been exchanged since: what is read is bounded all the same.
+    std::fs::File::open(&path).map_err(io)?.take(FILE_MOST + 1).read_to_end(&mut bytes).map_err(io)?;
+    match bytes.len() as u64 > FILE_MOST {
+        true => refuse(&format!("a bundle's file has at most {FILE_MOST} bytes")),
+        false => Ok(bytes),
+    }
 }

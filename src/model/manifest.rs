@@ -123,13 +123,13 @@ fn read(root: &mut Section<'_>) -> Option<Manifest> {
         root.wrong("trained_until", "must be after trained_from");
     }
     let max_age_ns = read_age(root);
-    let (schema, mut schema_section) = read_schema(root, roles)?;
-    let schema_hash = read_hash(&mut schema_section, "hash");
-    let stats = schema_section.table("stats").and_then(read_file);
-    schema_section.finish();
+    let (schema, mut section) = read_schema(root, roles);
+    let schema_hash = section.as_mut().and_then(|section| read_hash(section, "hash"));
+    let stats = section.as_mut().and_then(|section| section.table("stats")).and_then(read_file);
+    section.into_iter().for_each(Section::finish);
     let outputs = members::read_outputs(root);
     let members = members::read_members(root, &outputs);
-    let ensemble = ensemble::read_ensemble(root, &members, &schema);
+    let ensemble = ensemble::read_ensemble(root, &members, schema.as_ref());
     let calibration = ensemble::read_calibration(root, &outputs);
     let policy = policy::read_policy(root, &outputs, &members);
     let golden = read_golden(root);
@@ -142,7 +142,7 @@ fn read(root: &mut Section<'_>) -> Option<Manifest> {
         trained_from_ns: trained_from?.0,
         trained_until_ns: trained_until?.0,
         max_age_ns,
-        schema,
+        schema: schema?,
         schema_hash: schema_hash?,
         stats,
         outputs,

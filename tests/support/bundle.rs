@@ -1,4 +1,4 @@
-//! A small valid bundle: one logistic regression over a few features, its golden rows in closed form.
+//! A small valid bundle: a logistic regression over a few features and further members, its golden rows in closed form.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -36,6 +36,83 @@ pub struct Options {
     pub sell_at: f64,
     /// Age of the newest event above which the decision abstains, ms.
     pub max_data_age_ms: u64,
+    /// Least agreement.
+    pub min_agreement: f64,
+    /// Most features out of the trained range; as many as there are when `None`.
+    pub max_out_of_range: Option<usize>,
+    /// The trained range of every feature.
+    pub trained: (f64, f64),
+    /// Greatest age of the bundle.
+    pub max_age: String,
+    /// The regression takes part.
+    pub enabled: bool,
+    /// Members beside `lr`.
+    pub members: Vec<Member>,
+    /// Outputs beside `up`: the regression gives each as 1 - P(up).
+    pub outputs: Vec<String>,
+    /// `[ensemble]` without the weights, as TOML lines.
+    pub ensemble: String,
+    /// What follows the ensemble, such as `[calibration]`, as TOML lines.
+    pub further: String,
+}
+
+/// A member beside `lr`, of weight 1, that gives `up`.
+#[derive(Clone, Debug)]
+pub struct Member {
+    /// Its name; its file is `NAME.onnx`.
+    pub name: String,
+    /// What it computes.
+    pub graph: Graph,
+    /// It takes part.
+    pub enabled: bool,
+}
+
+impl Member {
+    /// A member that takes part.
+    pub fn new(name: &str, graph: Graph) -> Member {
+        Member { name: name.into(), graph, enabled: true }
+    }
+}
+
+/// What a member computes.
+#[derive(Clone, Debug)]
+pub enum Graph {
+    /// P(up) by weights and bias; with more weights than features over the whole window.
+    Logistic(Vec<f32>, f32),
+    /// x / x: 1, and NaN where the first feature is 0. The number is the model's input width.
+    Ratio(usize),
+}
+
+impl Graph {
+    fn bytes(&self) -> Vec<u8> {
+        match self {
+            Graph::Logistic(weights, bias) => onnx::logistic(weights, *bias),
+            Graph::Ratio(width) => onnx::ratio(*width),
+        }
+    }
+
+    fn inputs(&self) -> usize {
+        match self {
+            Graph::Logistic(weights, _) => weights.len(),
+            Graph::Ratio(width) => *width,
+        }
+    }
+
+    fn gives(&self) -> &'static str {
+        if matches!(self, Graph::Ratio(_)) { "y[0]" } else { "probabilities[1]" }
+    }
+
+    fn expected(&self, input: &[f32]) -> Option<f64> {
+        match self {
+            Graph::Logistic(weights, bias) => Some(logistic(weights, *bias, input)),
+            Graph::Ratio(_) => (input[0] != 0.0).then_some(1.0),
+        }
+    }
+}
+
+fn logistic(weights: &[f32], bias: f32, input: &[f32]) -> f64 {
+    let score: f64 = weights.iter().zip(input).map(|(weight, value)| f64::from(*weight) * f64::from(*value)).sum();
+    1.0 / (1.0 + (-(score + f64::from(bias))).exp())
 }
 
 impl Default for Options {
@@ -53,6 +130,15 @@ impl Default for Options {
             buy_at: 0.55,
             sell_at: 0.45,
             max_data_age_ms: 120_000,
+            min_agreement: 0.0,
+            max_out_of_range: None,
+            trained: (-1e6, 1e6),
+            max_age: "none".into(),
+            enabled: true,
+            members: Vec::new(),
+            outputs: Vec::new(),
+            ensemble: "mix = \"probability\"\nquorum = 0.5\n".into(),
+            further: String::new(),
         }
     }
 }
@@ -60,59 +146,111 @@ impl Default for Options {
 impl Options {
     /// P(up) of a scaled row, as the regression's definition says.
     pub fn probability(&self, row: &[f32]) -> f64 {
-        let score: f64 = self.weights.iter().zip(row).map(|(weight, value)| f64::from(*weight) * f64::from(*value)).sum();
-        1.0 / (1.0 + (-(score + f64::from(self.bias))).exp())
+        logistic(&self.weights, self.bias, row)
+    }
+
+    /// `lr` and the others.
+    fn all(&self) -> Vec<Member> {
+        let first = Member { enabled: self.enabled, ..Member::new("lr", Graph::Logistic(self.weights.clone(), self.bias)) };
+        std::iter::once(first).chain(self.members.iter().cloned()).collect()
     }
 }
 
-const GOLDEN_ROWS: usize = 8;
+/// Golden rows: some for every member's window.
+fn golden_rows(options: &Options) -> usize {
+    let windows = options.members.iter().map(|member| member.graph.inputs() / options.weights.len());
+    windows.max().unwrap_or(1) + 7
+}
+
+/// The files of a bundle by name; the manifest is the last.
+pub fn files(options: &Options) -> Vec<(String, Vec<u8>)> {
+    let members = options.all();
+    let zeros = vec![[0; 32]; members.len() + 2];
+    let draft = Manifest::parse(&manifest(options, &[0; 32], &zeros)).expect("the draft is a manifest");
+    let names: Vec<String> = draft.schema.features.iter().map(|feature| feature.name.clone()).collect();
+    assert_eq!(names.len(), options.weights.len(), "one weight a feature: {names:?}");
+    let mut files: Vec<(String, Vec<u8>)> = members.iter().map(|member| (format!("{}.onnx", member.name), member.graph.bytes())).collect();
+    files.push(("stats.csv".into(), stats_csv(&names, options).into_bytes()));
+    files.push(("golden.csv".into(), golden_csv(&names, options).into_bytes()));
+    let mut schema = draft.schema;
+    schema.stats = stats::read(&files[members.len()].1, &schema).expect("the stats are read");
+    let hashes: Vec<[u8; 32]> = files.iter().map(|(_, bytes)| digest(bytes)).collect();
+    files.push(("manifest.toml".into(), manifest(options, &schema.hash(), &hashes).into_bytes()));
+    files
+}
 
 /// Writes the bundle into a folder that exists.
 pub fn write(folder: &Path, options: &Options) {
-    let model = onnx::logistic(&options.weights, options.bias);
-    let draft = Manifest::parse(&manifest(options, &[0; 32], [&[0; 32]; 3])).expect("the draft is a manifest");
-    let names: Vec<String> = draft.schema.features.iter().map(|feature| feature.name.clone()).collect();
-    assert_eq!(names.len(), options.weights.len(), "one weight a feature: {names:?}");
-    let (stats_csv, golden) = (stats_csv(&names), golden_csv(&names, options));
-    let mut schema = draft.schema;
-    schema.stats = stats::read(stats_csv.as_bytes(), &schema).expect("the stats are read");
-    let hashes = [&digest(&model), &digest(stats_csv.as_bytes()), &digest(golden.as_bytes())];
-    let text = manifest(options, &schema.hash(), hashes);
-    for (name, bytes) in [("lr.onnx", &model[..]), ("stats.csv", stats_csv.as_bytes()), ("golden.csv", golden.as_bytes()), ("manifest.toml", text.as_bytes())] {
+    for (name, bytes) in files(options) {
         std::fs::write(folder.join(name), bytes).expect("the folder can be written");
     }
 }
 
-fn digest(bytes: &[u8]) -> [u8; 32] {
+/// SHA-256 of a file.
+pub fn digest(bytes: &[u8]) -> [u8; 32] {
     Sha256::digest(bytes).into()
 }
 
-fn stats_csv(names: &[String]) -> String {
+fn stats_csv(names: &[String], options: &Options) -> String {
     let mut text = String::from("name,mean,std,min,max,low,high\n");
+    let (low, high) = options.trained;
     for name in names {
-        let _ = writeln!(text, "{name},0,1,-1,1,-1000000,1000000");
+        let _ = writeln!(text, "{name},0,1,-1,1,{low},{high}");
     }
     text
 }
 
 fn golden_csv(names: &[String], options: &Options) -> String {
-    let mut text = format!("{},lr.up\n", names.join(","));
-    for row in 0..GOLDEN_ROWS {
+    let members = options.all();
+    let columns = members.iter().flat_map(|member| given(options, member).into_iter().map(|(output, _)| format!("{}.{output}", member.name)));
+    let mut text = names.iter().cloned().chain(columns).collect::<Vec<_>>().join(",") + "\n";
+    let mut seen: Vec<f32> = Vec::new();
+    for row in 0..golden_rows(options) {
         let values: Vec<f32> = (0..names.len()).map(|column| (row * 3 + column * 5) as f32 % 7.0 / 4.0 - 0.75).collect();
-        let cells: Vec<String> = values.iter().map(f32::to_string).collect();
-        let _ = writeln!(text, "{},{}", cells.join(","), options.probability(&values));
+        seen.extend(&values);
+        let mut cells: Vec<String> = values.iter().map(f32::to_string).collect();
+        for member in &members {
+            let input = seen.len().checked_sub(member.graph.inputs()).map(|at| &seen[at..]);
+            let up = input.and_then(|input| member.graph.expected(input));
+            let cell = |value: Option<f64>| value.map_or(String::new(), |value| value.to_string());
+            cells.extend(given(options, member).iter().map(|(output, _)| cell(if output == "up" { up } else { up.map(|up| 1.0 - up) })));
+        }
+        let _ = writeln!(text, "{}", cells.join(","));
     }
     text
+}
+
+/// Outputs of a member with the place of each.
+fn given(options: &Options, member: &Member) -> Vec<(String, &'static str)> {
+    let more = options.outputs.iter().filter(|_| member.name == "lr").map(|output| (output.clone(), "probabilities[0]"));
+    std::iter::once(("up".to_owned(), member.graph.gives())).chain(more).collect()
 }
 
 fn quoted(names: &[String]) -> String {
     names.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ")
 }
 
-fn manifest(options: &Options, schema: &[u8; 32], [model, stats, golden]: [&[u8; 32]; 3]) -> String {
-    let Options { name, version, sampler, window, features, buy_at, sell_at, max_data_age_ms, .. } = options;
+fn model_line(options: &Options, member: &Member, sha256: &[u8; 32]) -> String {
+    let input = if member.graph.inputs() > options.weights.len() { "window" } else { "row" };
+    let gives: Vec<String> = given(options, member).iter().map(|(output, place)| format!("{output} = \"{place}\"")).collect();
+    format!(
+        "{name} = {{ file = \"{name}.onnx\", sha256 = \"{}\", input = \"{input}\", form = \"probability\", gives = {{ {} }}, abs = 1e-6, rel = 1e-5, enabled = {} }}\n",
+        hex(sha256),
+        gives.join(", "),
+        member.enabled,
+        name = member.name,
+    )
+}
+
+/// The hashes are those of the models, the stats and the golden rows.
+fn manifest(options: &Options, schema: &[u8; 32], hashes: &[[u8; 32]]) -> String {
+    let Options { name, version, sampler, window, features, buy_at, sell_at, max_data_age_ms, max_age, min_agreement, ensemble, further, .. } = options;
     let (applies_to, roles) = (quoted(&options.applies_to), quoted(&options.roles));
-    let [schema, model, stats, golden] = [schema, model, stats, golden].map(hex);
+    let members = options.all();
+    let models: String = members.iter().zip(hashes).map(|(member, sha256)| model_line(options, member, sha256)).collect();
+    let weights: Vec<String> = members.iter().map(|member| format!("{} = 1.0", member.name)).collect();
+    let outputs: String = options.outputs.iter().map(|name| format!("{name} = {{ task = \"direction\", horizon = 2, unit = \"probability\" }}\n")).collect();
+    let [schema, stats, golden] = [schema, &hashes[members.len()], &hashes[members.len() + 1]].map(hex);
     format!(
         r#"format = 1
 name = "{name}"
@@ -121,7 +259,7 @@ applies_to = [{applies_to}]
 roles = [{roles}]
 trained_from = 2020-01-01T00:00:00Z
 trained_until = 2020-02-01T00:00:00Z
-max_age = "none"
+max_age = "{max_age}"
 
 [sampler]
 {sampler}
@@ -136,21 +274,19 @@ features = {features}
 
 [outputs]
 up = {{ task = "direction", horizon = 1, unit = "probability" }}
-
+{outputs}
 [models]
-lr = {{ file = "lr.onnx", sha256 = "{model}", input = "row", form = "probability", gives = {{ up = "probabilities[1]" }}, abs = 1e-6, rel = 1e-5 }}
-
+{models}
 [ensemble]
-mix = "probability"
-quorum = 0.5
-weights = {{ lr = 1.0 }}
+{ensemble}weights = {{ {weights} }}
 
+{further}
 [policy]
 kind = "direction"
 output = "up"
 buy_at = {buy_at:?}
 sell_at = {sell_at:?}
-min_agreement = 0.0
+min_agreement = {min_agreement:?}
 max_out_of_range = {most}
 max_data_age_ms = {max_data_age_ms}
 valid_for_ms = 60_000
@@ -158,8 +294,10 @@ valid_for_ms = 60_000
 [golden]
 file = "golden.csv"
 sha256 = "{golden}"
-rows = {GOLDEN_ROWS}
+rows = {rows}
 "#,
-        most = options.weights.len(),
+        most = options.max_out_of_range.unwrap_or(options.weights.len()),
+        weights = weights.join(", "),
+        rows = golden_rows(options),
     )
 }

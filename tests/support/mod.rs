@@ -1,6 +1,7 @@
 //! What scenarios share.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "each scenario uses a part of it, and a test fails by panicking")]
 
+pub mod bench;
 pub mod bundle;
 pub mod capi;
 pub mod onnx;

@@ -1,4 +1,4 @@
-//! A graph of one logistic classifier, written as ONNX bytes by hand: the few fields that are needed.
+//! Graphs of one node, written as ONNX bytes by hand: the few fields that are needed.
 
 /// A protobuf message being written.
 #[derive(Default)]
@@ -77,6 +77,17 @@ pub fn logistic(weights: &[f32], bias: f32) -> Vec<u8> {
         .inner(11, value("x", 1, Some(weights.len())))
         .inner(12, value("label", 7, None))
         .inner(12, value("probabilities", 1, Some(2)));
+    model(graph)
+}
+
+/// y = x / x: NaN in every column whose value is 0.
+pub fn ratio(width: usize) -> Vec<u8> {
+    let node = Message::default().text(1, "x").text(1, "x").text(2, "y").text(4, "Div");
+    let graph = Message::default().inner(1, node).text(2, "ratio").inner(11, value("x", 1, Some(width))).inner(12, value("y", 1, Some(width)));
+    model(graph)
+}
+
+fn model(graph: Message) -> Vec<u8> {
     let opset = |domain: &str, version| Message::default().text(1, domain).int(2, version);
     Message::default().int(1, 8).inner(7, graph).inner(8, opset("", 15)).inner(8, opset("ai.onnx.ml", 1)).0
 }

@@ -60,7 +60,7 @@ pub enum Calibration {
     },
 }
 
-pub(super) fn read_ensemble(root: &mut Section<'_>, members: &[MemberSpec], schema: &Schema) -> Option<EnsembleSpec> {
+pub(super) fn read_ensemble(root: &mut Section<'_>, members: &[MemberSpec], schema: Option<&Schema>) -> Option<EnsembleSpec> {
     let mut section = root.need_table("ensemble")?;
     section.need::<String>("mix");
     let mix = [Mix::Logit, Mix::Probability][section.choice("mix", 0, &["logit", "probability"])];
@@ -69,7 +69,9 @@ pub(super) fn read_ensemble(root: &mut Section<'_>, members: &[MemberSpec], sche
         section.wrong("quorum", &format!("{quorum}: a share of weight is in 0 to 1"));
     }
     let weights = section.need_table("weights").map(|table| read_weights(table, members)).unwrap_or_default();
-    let phase = section.table("phase").and_then(|table| read_phase(table, schema));
+    let thresholds = section.table("phase");
+    let has_phase = thresholds.is_some();
+    let phase = thresholds.and_then(|table| read_phase(table, schema));
     let mut named = |key: &str| section.table(key).map(|table| read_weights(table, members));
     let phase_weights = [named("ranging"), named("trending"), named("volatile")];
     for weights in std::iter::once(&weights).chain(phase_weights.iter().flatten()) {
@@ -77,7 +79,7 @@ pub(super) fn read_ensemble(root: &mut Section<'_>, members: &[MemberSpec], sche
             section.wrong("weights", &format!("the members that give output {output} have no weight together"));
         }
     }
-    if phase.is_none() && phase_weights.iter().any(Option::is_some) {
+    if !has_phase && phase_weights.iter().any(Option::is_some) {
         section.wrong("phase", "weights by phase need the thresholds of [ensemble.phase]");
     }
     section.finish();
@@ -104,16 +106,16 @@ fn read_weights(mut table: Section<'_>, members: &[MemberSpec]) -> Vec<f64> {
     weights
 }
 
-fn read_phase(mut table: Section<'_>, schema: &Schema) -> Option<PhaseSpec> {
+fn read_phase(mut table: Section<'_>, schema: Option<&Schema>) -> Option<PhaseSpec> {
     let (volatile_above, trending_above) = (table.need::<f64>("volatile_above"), table.need::<f64>("trending_above"));
     for (key, value) in [("volatile_above", volatile_above), ("trending_above", trending_above)] {
         if value.is_some_and(|value| value <= 0.0) {
             table.wrong(key, "must be above 0");
         }
     }
-    let find = |name: &str| schema.features.iter().position(|feature| feature.name == name);
+    let find = |name: &str| schema?.features.iter().position(|feature| feature.name == name);
     let features = [find("atr_14"), find("sma_5"), find("sma_20")];
-    if features.iter().any(Option::is_none) {
+    if schema.is_some() && features.iter().any(Option::is_none) {
         table.wrong("volatile_above", "the phase needs the features atr_14, sma_5 and sma_20 in the schema");
     }
     table.finish();

@@ -1,0 +1,14 @@
+//! Scenarios of a whole engine by its Rust interface: events in, decisions and their reasons out.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod context;
+mod data;
+mod decisions;
+mod ensemble;
+mod input;
+mod limits;
+mod order;
+mod steps;
