@@ -49,7 +49,7 @@ fn every_prediction_is_of_one_generation() {
             let (value, action, members) = if p.generation % 2 == 1 { (0.880_797_1, Action::Buy, 1) } else { (0.119_202_92, Action::Sell, 2) };
             assert!((p.value - value).abs() < 1e-6, "generation {} gave {}", p.generation, p.value);
             assert_eq!((p.action(), p.members_used, p.members_total, p.reasons), (action, members, members, 0));
-            assert_eq!(lane.details(track).unwrap().answer.generation, p.generation);
+            assert_eq!(lane.details(track).unwrap().answer.generation(), p.generation);
             assert!(p.generation >= last, "generations never go back: {last}, {}", p.generation);
             seen += u64::from(p.generation != last);
             last = p.generation;

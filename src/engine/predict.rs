@@ -129,6 +129,12 @@ impl Answer {
         self.generation = generation.clone();
     }
 
+    /// Number of the generation that the lists fit.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.generation.number
+    }
+
     pub(super) fn memory_bytes(&self) -> usize {
         self.outputs.capacity() * size_of::<OutputAnswer>() + self.members.capacity() * size_of::<MemberAnswer>() + self.valid.len() * 8
     }
