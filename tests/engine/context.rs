@@ -89,7 +89,7 @@ fn context_of_every_kind_is_accepted_and_keeps_no_step_alive() {
     bench.push(&Scalar { value: -1.5, weight: 1.0, ..Scalar::of(chain, at(150)) });
     bench.push(&Liquidation { price: 1.0, size: 1.0, side: 2, ..Liquidation::of(chain, at(160)) });
     let p = bench.lane.predict(track, at(160)).unwrap();
-    assert_eq!((decision(&p), p.known_ns), ((Action::Buy, 0), at(160)), "the newest input is the context's");
+    assert_eq!((decision(&p), p.known_ns), ((Action::Buy, 0), at(10)), "what came after the close was not used");
     assert_eq!(bench.lane.counters().events.get(), 7);
     assert_eq!(bench.push(&Gas { price_wei: 1, known: 1, ..Gas::of(chain, at(350)) }).closed, 2, "two silent steps");
     assert_eq!(bench.push(&Gas { price_wei: 1, known: 1, ..Gas::of(chain, at(450)) }).closed, 0);
