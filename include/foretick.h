@@ -1163,7 +1163,7 @@ foretick_status_t foretick_lane_advance(struct foretick_lane_t lane,
                                         int64_t until_ns,
                                         struct foretick_flow_t *flow);
 
-// The tracks with a closed step that nobody asked for, in the order in which they became due.
+// The tracks with a closed step that nobody asked for, in no particular order.
 //
 // threads: ONE LANE. cost: hot.
 // tracks, len: borrows (call); NULL with 0 asks for the number.

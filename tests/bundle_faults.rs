@@ -185,7 +185,7 @@ fn golden_rows_must_be_complete() {
     }
     let bare =
         |folder: &Folder| text(folder).lines().enumerate().map(|(n, line)| if n == 0 { format!("{line}\n") } else { "0,0,,0.5\n".into() }).collect::<String>();
-    refused(Status::Golden, "model lr: no golden row checks it", |folder| folder.replace("golden.csv", bare(folder)));
+    refused(Status::Golden, "model lr: no golden row checks probabilities[1]", |folder| folder.replace("golden.csv", bare(folder)));
     refused(Status::Golden, "beside missing inputs", |folder| folder.replace("golden.csv", lines(folder, 8) + ",0,0.5,0.5\n"));
 }
 

@@ -204,6 +204,41 @@ fn windowed_features_equal_a_batch_bit_for_bit() {
 }
 
 #[test]
+fn long_windows_equal_a_batch() {
+    let text = "[sampler]\nkind = \"bar\"\ninterval_ms = 60_000\n[window]\nrows = 1\n[schema]\nfeatures = [{ op = [\"sma\", \"std\"], period = 200 }, \
+        { op = [\"volume_sum\", \"volume_sma\"], period = 65 }]\n";
+    let vectors = Vectors::read();
+    let mut extractor = Extractor::new(Arc::new(Schema::from_text(text).unwrap()));
+    let mut rows = Vec::new();
+    for bar in &vectors.bars {
+        extractor.push(0, bar.slots(), &mut collect(&mut rows)).unwrap();
+    }
+    let near = |a: f64, b: f64| (a - b).abs() <= 1e-9 * b.abs();
+    for at in 0..rows.len() {
+        let last = |n: usize, of: fn(&Bar) -> f64| vectors.bars[at + 1 - n..=at].iter().map(of).collect::<Vec<f64>>();
+        assert_eq!(
+            rows[at].valid,
+            if at >= 199 {
+                15
+            } else if at >= 64 {
+                12
+            } else {
+                0
+            },
+            "{at}"
+        );
+        if at >= 199 {
+            let (mean, deviation) = mean_and_deviation(&last(200, |bar| bar.close));
+            assert!(near(rows[at].values[0], mean) && near(rows[at].values[1], deviation), "{at}");
+        }
+        if at >= 64 {
+            let volumes = last(65, |bar| bar.volume);
+            assert!(near(rows[at].values[2], sum(&volumes)) && near(rows[at].values[3], mean(&volumes)), "{at}");
+        }
+    }
+}
+
+#[test]
 fn rows_do_not_see_the_future() {
     let events = simulated(900);
     let whole = run(&events, TIME);

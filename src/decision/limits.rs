@@ -32,6 +32,8 @@ pub fn reasons(facts: &Facts, policy: &DirectionPolicy) -> u64 {
     let mut set = |holds: bool, bit: u64| bits |= if holds { bit } else { 0 };
     set(!facts.ready, reason::NOT_READY);
     set(age(facts.self_known_ns) > policy.max_data_age_ns, reason::DATA_STALE);
+    // A decision long before its data: the host's time is in another unit, or a clock went back.
+    set(age(facts.self_known_ns) < -policy.max_data_age_ns, reason::CLOCK_BACK);
     set(facts.max_age_ns.is_some_and(|most| age(facts.trained_until_ns) > most), reason::BUNDLE_STALE);
     set(facts.needed_missing, reason::FEATURE_MISSING);
     set(facts.beyond_f32, reason::FEATURE_RANGE);
@@ -59,6 +61,8 @@ mod tests {
     #[test]
     fn all_failing_reasons_are_set() {
         assert_eq!(reasons(&GOOD, &POLICY), 0);
+        assert_eq!(reasons(&Facts { decided_ns: 900, ..GOOD }, &POLICY), 0);
+        assert_eq!(reasons(&Facts { decided_ns: 899, ..GOOD }, &POLICY), reason::CLOCK_BACK);
         assert_eq!(reasons(&Facts { decided_ns: 1_101, ..GOOD }, &POLICY), reason::DATA_STALE | reason::BUNDLE_STALE);
         let bad = Facts { ready: false, needed_missing: true, beyond_f32: true, out_of_range: 3, ..GOOD };
         assert_eq!(reasons(&bad, &POLICY), reason::NOT_READY | reason::FEATURE_MISSING | reason::FEATURE_RANGE | reason::OUT_OF_RANGE);

@@ -82,9 +82,9 @@ impl Feed {
     #[inline]
     pub fn apply(&mut self, event: &EventRef<'_>, head: &EventHead, role: usize, counters: &LaneCounters, on_step: &mut impl FnMut(&Feed)) -> u64 {
         if let (EventRef::Bar(bar), 0) = (event, role)
-            && let Some(reason) = self.sampler.skips_bar(bar)
+            && let Some(reason) = self.sampler.refuses_bar(bar).map(|_| 0).or_else(|| self.sampler.skips_bar(bar))
         {
-            // It is nothing new, so it does not make the data fresh.
+            // Another track's time frame, or nothing new: it does not make this track's data fresh.
             self.pass(head.known_ns, reason, counters, on_step);
             return reason;
         }
@@ -174,9 +174,10 @@ impl Feed {
         on_step(self);
     }
 
-    /// All state starts anew; the number of steps goes on.
+    /// All state starts anew, times included; the number of steps goes on.
     pub fn restart(&mut self, counters: &LaneCounters) {
-        self.sampler.restart();
+        self.sampler.reset();
+        (self.newest_ns, self.self_newest_ns) = (i64::MIN, i64::MIN);
         self.restart_features(counters);
     }
 

@@ -14,7 +14,7 @@ use crate::ingest::order::StreamOrder;
 use crate::model::store::Reader;
 use crate::monitor::metrics::LaneCounters;
 use crate::types::event::{EventHead, MARK_ADVANCE, MARK_GAP, MARK_RESET, Mark};
-use crate::types::{EventRef, Flow, Prediction, Slot, reason};
+use crate::types::{EventRef, Flow, Kind, Prediction, Slot, reason};
 
 /// A track of a lane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -48,7 +48,8 @@ pub struct PushError {
 impl fmt::Display for PushError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let EventHead { kind, stream, known_ns, seq, .. } = self.head;
-        write!(f, "event of kind {kind}, stream {stream}, known_ns {known_ns}, seq {seq}: {}", self.refusal)
+        let name = Kind::from_number(kind).map_or("unknown", Kind::name);
+        write!(f, "event of kind {kind} ({name}), stream {stream}, known_ns {known_ns}, seq {seq}: {}", self.refusal)
     }
 }
 
@@ -233,8 +234,13 @@ impl Lane {
         if let (EventRef::Bar(bar), Some(Some(route))) = (event, self.routes.get(head.stream as usize))
             && route.order.refuses(&head, self.promised_ns).is_none()
         {
-            for (place, role) in &route.listeners {
-                let refused = self.tracks[*place].as_ref().filter(|_| *role == 0).and_then(|track| track.feed.refuses_bar(bar));
+            let own = || route.listeners.iter().filter(|(_, role)| *role == 0).filter_map(|(place, _)| self.tracks[*place].as_ref());
+            // A stream may feed tracks of several time frames: a bar that fits one of them is taken.
+            if own().any(|track| track.feed.refuses_bar(bar).is_none()) {
+                return Ok((event, head));
+            }
+            for track in own() {
+                let refused = track.feed.refuses_bar(bar);
                 if let Some(rule) = refused {
                     return Err(Refusal { status: Status::Range, rule });
                 }
@@ -291,6 +297,10 @@ impl Lane {
             MARK_RESET => {
                 for track in self.tracks.iter_mut().flatten().filter(|track| chosen(track)) {
                     track.feed.restart(&self.counters);
+                }
+                if mark.track == u32::MAX {
+                    self.promised_ns = i64::MIN;
+                    self.routes.iter_mut().flatten().for_each(|route| route.order = StreamOrder::default());
                 }
             }
             // PREDICT tells a replay that the host asked; the lane itself has nothing to do.
@@ -350,7 +360,7 @@ impl Lane {
         closed
     }
 
-    /// Tracks with a closed step that nobody has asked for, in the order in which they became due.
+    /// Tracks with a closed step that nobody has asked for, in no particular order.
     pub fn due(&mut self) -> impl Iterator<Item = TrackId> {
         let tracks = &mut self.tracks;
         self.due.retain(|place| match tracks.get_mut(*place as usize).and_then(Option::as_mut) {

@@ -14,8 +14,9 @@ use crate::features::ops::{
     rsi::Rsi,
     stochastic::{StochasticK, WilliamsR},
     volume::{Volume, VolumeRatio},
-    windowed::{Statistic, Windowed},
+    windowed::{LongWindowed, Statistic, Windowed},
 };
+use crate::features::scale::LongWindow;
 
 /// What a stream must give for an operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,10 +103,15 @@ pub struct OpInfo {
 
 /// Steps after which Wilder's and exponential averages are taken as converged.
 const CONVERGE: u64 = 600;
+/// Longest window that is kept by compensated sums, and longest recursive average.
 const PERIOD_MOST: f64 = 4_096.0;
+/// Longest window that is computed over its values each step.
+const WINDOW_MOST: f64 = 64.0;
 
 const PERIOD: Param = Param { name: "period", default: None, range: (1.0, PERIOD_MOST), whole: true };
 const PERIOD_2: Param = Param { name: "period", default: None, range: (2.0, PERIOD_MOST), whole: true };
+const SHORT: Param = Param { range: (1.0, WINDOW_MOST), ..PERIOD };
+const SHORT_2: Param = Param { range: (2.0, WINDOW_MOST), ..PERIOD };
 const LEVELS: Param = Param { name: "levels", default: Some(10.0), range: (1.0, 20.0), whole: true };
 
 fn window_first(p: &Params) -> u64 {
@@ -119,11 +125,11 @@ fn back_first(p: &Params) -> u64 {
 fn no_needs(_: &Params, _: &mut Needs) {}
 
 fn column_needs(p: &Params, needs: &mut Needs) {
-    needs.column(p.column, p.n());
+    window_needs(p.column, p.n(), needs);
 }
 
 fn volume_needs(p: &Params, needs: &mut Needs) {
-    needs.column(Column::Volume, p.n());
+    window_needs(Column::Volume, p.n(), needs);
 }
 
 fn high_low_needs(p: &Params, needs: &mut Needs) {
@@ -135,8 +141,17 @@ fn back_needs(p: &Params, needs: &mut Needs) {
     needs.column(Column::Close, p.n() + 1);
 }
 
+/// Short windows are computed over their values, long ones by compensated sums.
 fn windowed(statistic: Statistic, column: Column, period: usize) -> Box<dyn Op> {
-    Box::new(Windowed { statistic, column, period })
+    match period > WINDOW_MOST as usize {
+        true => Box::new(LongWindowed { statistic, column, window: LongWindow::new(period) }),
+        false => Box::new(Windowed { statistic, column, period }),
+    }
+}
+
+/// What a windowed statistic reads of a column: a long one keeps its own values.
+fn window_needs(column: Column, period: usize, needs: &mut Needs) {
+    needs.column(column, if period > WINDOW_MOST as usize { 1 } else { period });
 }
 
 fn book_depth(value: DepthValue, p: &Params) -> Box<dyn Op> {
@@ -180,7 +195,7 @@ pub static OPS: &[OpInfo] = &[
     },
     OpInfo {
         name: "range",
-        params: &[PERIOD_2],
+        params: &[SHORT_2],
         field: Some(Column::Close),
         input: Input::Steps,
         text: "max of the field - min of the field over the period",
@@ -224,7 +239,7 @@ pub static OPS: &[OpInfo] = &[
     },
     OpInfo {
         name: "volume_ratio",
-        params: &[PERIOD],
+        params: &[SHORT],
         field: None,
         input: Input::Steps,
         text: "volume / mean of volume over the period; 0 where every volume in the window is 0",
@@ -301,7 +316,7 @@ pub static OPS: &[OpInfo] = &[
     },
     OpInfo {
         name: "order_flow_ratio",
-        params: &[PERIOD],
+        params: &[SHORT],
         field: None,
         input: Input::Taker,
         text: "taker buy / (taker buy + taker sell) volume over the period; 0.5 where both are 0; missing while a taker side is unknown",
@@ -337,7 +352,7 @@ pub static OPS: &[OpInfo] = &[
     },
     OpInfo {
         name: "bollinger_position",
-        params: &[Param { default: Some(20.0), ..PERIOD_2 }, Param { name: "width", default: Some(2.0), range: (0.01, 100.0), whole: false }],
+        params: &[Param { default: Some(20.0), ..SHORT_2 }, Param { name: "width", default: Some(2.0), range: (0.01, 100.0), whole: false }],
         field: None,
         input: Input::Steps,
         text: "%B of BBANDS(period, width), population deviation; 0.5 where all closes are equal",
@@ -348,7 +363,7 @@ pub static OPS: &[OpInfo] = &[
     },
     OpInfo {
         name: "stochastic_k",
-        params: &[PERIOD],
+        params: &[SHORT],
         field: None,
         input: Input::Steps,
         text: "100 (close - LL) / (HH - LL) over the period, as TA-Lib STOCHF fast K; 50 where they are equal",
@@ -359,7 +374,7 @@ pub static OPS: &[OpInfo] = &[
     },
     OpInfo {
         name: "williams_r",
-        params: &[PERIOD],
+        params: &[SHORT],
         field: None,
         input: Input::Steps,
         text: "-100 (HH - close) / (HH - LL) over the period, as TA-Lib WILLR; -50 where they are equal",
@@ -370,7 +385,7 @@ pub static OPS: &[OpInfo] = &[
     },
     OpInfo {
         name: "cci",
-        params: &[PERIOD_2],
+        params: &[SHORT_2],
         field: None,
         input: Input::Steps,
         text: "TA-Lib CCI of the typical price; 0 where the mean deviation is at most 1e-12 of the mean",

@@ -1,5 +1,7 @@
 //! A schema's text: sampler, window, and the list of features with its expansion.
 
+use std::collections::HashSet;
+
 use crate::config::text::{FromToml, Section};
 use crate::features::catalog::{self, OpInfo, Params};
 use crate::features::history::Column;
@@ -74,7 +76,7 @@ fn read_sampler(mut section: Section<'_>) -> SamplerSpec {
         sampling,
         interval_ns: if by_event { 0 } else { interval_ms.unwrap_or(1).min(31_622_400_000) as i64 * 1_000_000 },
         price,
-        reset_after: section.get::<u64>("reset_after").filter(|after| *after > 0),
+        reset_after: section.get("reset_after").map(|_: u64| section.within("reset_after", 1, 1, u64::MAX >> 1)),
         max_book_age_ns: section.get::<u64>("max_book_age_ms").map(|ms| ms.min(i64::MAX as u64 / 2_000_000) as i64 * 1_000_000),
     };
     section.finish();
@@ -98,10 +100,10 @@ fn read_missing(section: &mut Section<'_>) -> Option<Missing> {
 
 /// Reads the list of features; lists of `op` and of parameters expand op-major, in written order.
 pub fn read_features(section: &mut Section<'_>, roles: &[String], missing: Missing) -> Vec<FeatureSpec> {
-    let mut features: Vec<FeatureSpec> = Vec::new();
+    let (mut features, mut names) = (Vec::new(), HashSet::new());
     for mut entry in section.need_tables("features") {
         for feature in read_entry(&mut entry, roles, missing) {
-            if features.iter().any(|known| known.name == feature.name) {
+            if !names.insert(feature.name.clone()) {
                 entry.wrong("op", &format!("feature {} is there twice", feature.name));
             }
             features.push(feature);
@@ -198,6 +200,10 @@ fn expand_params(entry: &mut Section<'_>, op: &OpInfo) -> Vec<[f64; 2]> {
                     ),
                 );
             }
+        }
+        if rows.len() * values.len() > FEATURES_MOST {
+            entry.wrong(param.name, &format!("the lists give more than {FEATURES_MOST} features"));
+            return Vec::new();
         }
         rows = rows.iter().flat_map(|row| values.iter().map(|value| if index == 0 { [*value, row[1]] } else { [row[0], *value] })).collect();
     }

@@ -200,6 +200,13 @@ impl LongWindow {
         }
     }
 
+    /// n.
+    #[must_use]
+    #[expect(clippy::len_without_is_empty, reason = "a window of no values does not exist")]
+    pub fn len(&self) -> usize {
+        self.ring.len()
+    }
+
     /// n values were seen.
     #[must_use]
     pub fn full(&self) -> bool {

@@ -122,9 +122,8 @@ impl Schema {
             schema
         };
         if let Some(schema) = &schema {
-            let needs = |scale: &Scale| matches!(scale, Scale::ZScore | Scale::MinMax);
-            for feature in schema.features.iter().filter(|feature| feature.scale.iter().any(needs)) {
-                problems.add(Status::Manifest, format!("{}: zscore and minmax need a bundle's stats; use relative or rolling_zscore here", feature.name));
+            for name in schema.needs_stats() {
+                problems.add(Status::Manifest, format!("{name}: zscore and minmax need a bundle's stats; use relative or rolling_zscore here"));
             }
         }
         problems.into_result("schema", Some(Status::Manifest))?;
@@ -135,6 +134,12 @@ impl Schema {
     #[must_use]
     pub fn width(&self) -> usize {
         self.features.len()
+    }
+
+    /// Names of the features whose scales need stats.
+    pub fn needs_stats(&self) -> impl Iterator<Item = &str> {
+        let needs = |scale: &Scale| matches!(scale, Scale::ZScore | Scale::MinMax);
+        self.features.iter().filter(move |feature| feature.scale.iter().any(needs)).map(|feature| feature.name.as_str())
     }
 
     /// The step from which a row is ready.

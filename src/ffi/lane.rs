@@ -72,7 +72,7 @@ pub unsafe extern "C" fn foretick_lane_advance(lane: LaneHandle, until_ns: i64, 
     })
 }
 
-/// The tracks with a closed step that nobody asked for, in the order in which they became due.
+/// The tracks with a closed step that nobody asked for, in no particular order.
 ///
 /// threads: ONE LANE. cost: hot.
 /// tracks, len: borrows (call); NULL with 0 asks for the number.

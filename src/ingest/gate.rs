@@ -13,6 +13,9 @@ use crate::types::event::{
 /// Latest time that is accepted, in the year 2116: room for adding intervals without overflow.
 pub const TIME_MAX_NS: i64 = 1 << 62;
 
+/// A bar that comes later than this after its close has its times in different units.
+const BAR_LATE_MOST_NS: i64 = 10 * 366 * 86_400 * 1_000_000_000;
+
 /// Why an event was refused: a status and what was expected, made without allocating.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Refusal {
@@ -158,6 +161,8 @@ fn bar(bar: &Bar) -> Checked<&Bar> {
     range(bar.interval_ns > 0 && bar.interval_ns <= TIME_MAX_NS && bar.open_ns >= 0, "a bar's interval_ns must be above 0 and its open_ns from 0")?;
     let end = bar.open_ns.checked_add(bar.interval_ns);
     range(end.is_some_and(|end| bar.head.known_ns >= end), "a bar is known at its close: known_ns must be at least open_ns + interval_ns")?;
+    let late = end.map_or(0, |end| bar.head.known_ns - end);
+    range(late <= BAR_LATE_MOST_NS, "a bar's open_ns lies over ten years before its known_ns: both are ns since the Unix epoch")?;
     reserved(bar.known < 8 && bar.reserved == 0, "a bar's `known` has an unknown bit, or its bytes 124 to 127 are not 0")?;
     let unknown_zero = (bar.known & BAR_QUOTE_VOLUME != 0 || bar.quote_volume == 0.0)
         && (bar.known & BAR_TAKER != 0 || (bar.taker_buy == 0.0 && bar.taker_sell == 0.0))

@@ -168,14 +168,15 @@ impl Member {
                 }
             }
         }
+        if let Some(at) = expected.iter().position(|column| column.iter().all(Option::is_none)) {
+            let give = &self.spec.gives[at];
+            return Err(Error::new(Status::Golden, format!("model {}: no golden row checks {}[{}]", self.spec.name, give.tensor, give.column)));
+        }
         self.verdict(expected.iter().flatten().filter(|value| value.is_some()).count())
     }
 
     fn verdict(&self, listed: usize) -> Result<()> {
         let Worst { share, row, ours, theirs, checked } = self.worst;
-        if checked == 0 {
-            return Err(Error::new(Status::Golden, format!("model {}: no golden row checks it", self.spec.name)));
-        }
         if checked < listed {
             let text = format!("model {}: {} golden values stand beside missing inputs that its graph cannot take", self.spec.name, listed - checked);
             return Err(Error::new(Status::Golden, text));

@@ -111,6 +111,9 @@ fn read(root: &mut Section<'_>) -> Option<Manifest> {
         root.wrong("version", "versions count from 1");
     }
     let applies_to: Vec<String> = root.need("applies_to").unwrap_or_default();
+    if applies_to.is_empty() {
+        root.wrong("applies_to", "names at least one stream, such as \"binance_usdm:BTCUSDT\"");
+    }
     for pattern in applies_to.iter().filter(|pattern| pattern.is_empty()) {
         root.wrong("applies_to", &format!("\"{pattern}\" names no stream"));
     }
@@ -127,6 +130,11 @@ fn read(root: &mut Section<'_>) -> Option<Manifest> {
     let schema_hash = section.as_mut().and_then(|section| read_hash(section, "hash"));
     let stats = section.as_mut().and_then(|section| section.table("stats")).and_then(read_file);
     section.into_iter().for_each(Section::finish);
+    if stats.is_none() {
+        for name in schema.iter().flat_map(Schema::needs_stats) {
+            root.wrong("schema", &format!("{name} is scaled by zscore or minmax, which needs schema.stats"));
+        }
+    }
     let outputs = members::read_outputs(root);
     let members = members::read_members(root, &outputs);
     let ensemble = ensemble::read_ensemble(root, &members, schema.as_ref());

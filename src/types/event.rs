@@ -144,7 +144,7 @@ pub struct Mark {
 pub const MARK_ADVANCE: u32 = 1;
 /// Events were lost before they reached the engine.
 pub const MARK_GAP: u32 = 2;
-/// All state of the track starts anew.
+/// All state of the track starts anew; for all tracks, what the lane remembers of times and ids too.
 pub const MARK_RESET: u32 = 3;
 /// A prediction was asked for.
 pub const MARK_PREDICT: u32 = 4;

@@ -130,6 +130,11 @@ impl Sampler {
         *self = Sampler { newest_ns: self.newest_ns, ..Sampler::new(self.spec, self.silent_most as usize) };
     }
 
+    /// Forgets times too: what was stamped wrongly far ahead no longer counts.
+    pub fn reset(&mut self) {
+        *self = Sampler::new(self.spec, self.silent_most as usize);
+    }
+
     /// Closes one step that ends before `known_ns`; call until `None`, then apply the event.
     pub fn close_before(&mut self, known_ns: i64, book: &RoleBook) -> Option<Closed> {
         self.newest_ns = self.newest_ns.max(known_ns);

@@ -159,6 +159,9 @@ fn a_bar_at_the_boundaries_is_refused_or_holds() {
     }
     let mut event = bar(bench.stream, 0, 2.0);
     (event.open_ns, event.head.known_ns) = (0, TIME_MAX_NS);
+    let error = bench.lane.push(event.slots()).unwrap_err();
+    assert!(error.refusal.rule.contains("over ten years"), "times in different units: {error}");
+    event.open_ns = TIME_MAX_NS - 60_000_000_000;
     let p = bench.decide(track, &event);
     assert_eq!(p.valid_until_ns, TIME_MAX_NS + 60_000_000_000);
 }

@@ -11,4 +11,5 @@ mod ensemble;
 mod input;
 mod limits;
 mod order;
+mod recovery;
 mod steps;

@@ -2,6 +2,7 @@
 
 use super::{At, Op};
 use crate::features::history::Column;
+use crate::features::scale::LongWindow;
 
 /// Mean: the oldest value plus the mean deviation from it, so that equal values give exactly that value.
 #[must_use]
@@ -85,6 +86,37 @@ impl Op for Windowed {
                 high - low
             }
         })
+    }
+}
+
+/// A statistic of a window of more than 64 steps, by compensated sums that are re-anchored at fixed
+/// steps: O(1) a step.
+#[derive(Debug)]
+pub struct LongWindowed {
+    /// Mean, sum or deviation.
+    pub statistic: Statistic,
+    /// Of what.
+    pub column: Column,
+    /// The values.
+    pub window: LongWindow,
+}
+
+impl Op for LongWindowed {
+    fn update(&mut self, at: &At<'_>) -> Option<f64> {
+        self.window.push(*at.history.last(self.column, 1).first()?);
+        if !self.window.full() {
+            return None;
+        }
+        let (mean, deviation) = self.window.mean_and_deviation();
+        Some(match self.statistic {
+            Statistic::Sum => mean * self.window.len() as f64,
+            Statistic::Deviation => deviation,
+            Statistic::Mean | Statistic::Range => mean,
+        })
+    }
+
+    fn reset(&mut self) {
+        self.window.clear();
     }
 }
 

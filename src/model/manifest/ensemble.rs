@@ -60,6 +60,9 @@ pub enum Calibration {
     },
 }
 
+/// Weights are shares of each other; this leaves their sums exact enough.
+const WEIGHT_MOST: f64 = 1e6;
+
 pub(super) fn read_ensemble(root: &mut Section<'_>, members: &[MemberSpec], schema: Option<&Schema>) -> Option<EnsembleSpec> {
     let mut section = root.need_table("ensemble")?;
     section.need::<String>("mix");
@@ -88,6 +91,9 @@ pub(super) fn read_ensemble(root: &mut Section<'_>, members: &[MemberSpec], sche
 
 /// Number of an output whose members' weights add up to nothing.
 fn weightless_output(members: &[MemberSpec], weights: &[f64]) -> Option<usize> {
+    if weights.iter().any(|weight| *weight < 0.0) {
+        return None;
+    }
     let given = members.iter().flat_map(|member| member.gives.iter().map(|give| give.output));
     let total = |output: usize| -> f64 {
         members.iter().zip(weights).filter(|(member, _)| member.gives.iter().any(|give| give.output == output)).map(|(_, weight)| weight).sum()
@@ -100,6 +106,8 @@ fn read_weights(mut table: Section<'_>, members: &[MemberSpec]) -> Vec<f64> {
     for (member, weight) in members.iter().zip(&weights) {
         if *weight < 0.0 {
             table.wrong(&member.name, "a weight is at least 0");
+        } else if *weight > WEIGHT_MOST {
+            table.wrong(&member.name, &format!("a weight is at most {WEIGHT_MOST}"));
         }
     }
     table.finish();
