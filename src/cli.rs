@@ -9,7 +9,9 @@ mod replay;
 mod rows;
 mod simulate;
 
+use std::io::Write;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{Parser, Subcommand};
 use foretick::{Error, Status};
@@ -20,7 +22,7 @@ use foretick::{Error, Status};
 #[derive(Parser)]
 #[command(version, about, max_term_width = 110)]
 struct Args {
-    /// Answer as JSON on standard output.
+    /// Answer as JSON on standard output (on standard error where predictions are there).
     #[arg(long, global = true)]
     json: bool,
     #[command(subcommand)]
@@ -56,21 +58,11 @@ pub fn run() -> ExitCode {
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            report(&error, args.json);
-            ExitCode::from(exit_code(error.status()))
-        }
+        Err(error) => ExitCode::from(failed(&error, args.json) as u8),
     }
 }
 
-fn report(error: &Error, json: bool) {
-    if json {
-        println!("{}", serde_json::json!({ "error": error.status().name(), "text": error.text() }));
-    }
-    eprintln!("foretick: {error}");
-}
-
-fn exit_code(status: Status) -> u8 {
+fn exit_code(status: Status) -> i32 {
     match status as i32 {
         1 => 2,
         10 | 13 | 200..400 => 4,
@@ -80,11 +72,34 @@ fn exit_code(status: Status) -> u8 {
     }
 }
 
-/// A line of standard output; a reader that went away (`| head`) ends the command quietly.
-fn print_line(line: &str) {
-    use std::io::Write;
+/// Somebody who read standard output has gone away (`| head`): the command ends quietly.
+static READER_GONE: AtomicBool = AtomicBool::new(false);
+
+/// A line of standard output.
+fn write_line(line: &str) -> Result<(), Error> {
     let mut out = std::io::stdout().lock();
-    if writeln!(out, "{line}").and_then(|()| out.flush()).is_err() {
-        std::process::exit(0);
+    writeln!(out, "{line}").and_then(|()| out.flush()).map_err(|error| {
+        READER_GONE.store(error.kind() == std::io::ErrorKind::BrokenPipe, Ordering::Relaxed);
+        files::io_error("standard output".as_ref(), &error)
+    })
+}
+
+/// A line of standard output for commands that have nothing to clean up.
+fn print_line(line: &str) {
+    if let Err(error) = write_line(line) {
+        std::process::exit(failed(&error, false));
     }
+}
+
+/// Tells of a failure on standard error; the exit code.
+fn failed(error: &Error, json: bool) -> i32 {
+    if READER_GONE.load(Ordering::Relaxed) {
+        return 0;
+    }
+    if json {
+        // The error below is told on standard error as well.
+        let _ = write_line(&serde_json::json!({ "error": error.status().name(), "text": error.text() }).to_string());
+    }
+    eprintln!("foretick: {error}");
+    exit_code(error.status())
 }

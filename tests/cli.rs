@@ -120,6 +120,54 @@ fn rows_that_come_twice_or_late_are_named_too() {
 }
 
 #[test]
+fn candles_of_another_length_are_refused() {
+    // Every fifth candle of a minute: five minutes apart, as a file of 5-minute candles is.
+    let text: Vec<String> = candles(100).lines().enumerate().filter(|(at, _)| *at == 0 || at % 5 == 1).map(|(_, line)| line.to_owned()).collect();
+    let folder = prepare(&(text.join("\n") + "\n"));
+    let (bundle, file, out) = (path(&folder, "tiny"), path(&folder, "candles.csv"), path(&folder, "out.jsonl"));
+    let replay = |more: &[&str]| foretick(&[&["replay", "--bundle", &bundle, "--stream", "test:X", "--out", &out, &file], more].concat());
+    let done = replay(&[]);
+    assert!(!done.status.success() && stderr(&done).contains("300000 ms apart, the schema samples candles of 60000 ms"), "{}", stderr(&done));
+    let done = replay(&["--interval-ms", "300000"]);
+    assert_eq!(done.status.code(), Some(2), "{}", stderr(&done));
+    assert!(replay(&["--interval-ms", "60000"]).status.success(), "somebody says that the others are missing");
+}
+
+#[test]
+fn an_output_never_overwrites_an_input_or_a_pipe() {
+    let folder = prepare(&candles(5));
+    let (bundle, file, rows) = (path(&folder, "tiny"), path(&folder, "candles.csv"), path(&folder, "rows.csv"));
+    let before = std::fs::read(&file).unwrap();
+    let done = foretick(&["replay", "--bundle", &bundle, "--stream", "test:X", "--out", &file, &file]);
+    assert_eq!((done.status.code(), std::fs::read(&file).unwrap()), (Some(2), before), "{}", stderr(&done));
+    let fifo = path(&folder, "fifo");
+    assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    let reader = Command::new("cat").arg(&fifo).stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let done = foretick(&["replay", "--bundle", &bundle, "--stream", "test:X", "--out", &fifo, "--rows", &rows, &file]);
+    assert!(done.status.success(), "{}", stderr(&done));
+    assert_eq!(String::from_utf8(reader.wait_with_output().unwrap().stdout).unwrap().lines().count(), 5);
+}
+
+#[test]
+fn a_full_standard_output_is_an_error_and_leaves_no_part() {
+    let folder = prepare(&candles(50));
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let args = ["replay", "--bundle", &path(&folder, "tiny"), "--stream", "test:X", "--rows", &path(&folder, "rows.csv"), &path(&folder, "candles.csv")];
+    let done = Command::new(env!("CARGO_BIN_EXE_foretick")).args(args).stdout(full).output().unwrap();
+    assert_eq!(done.status.code(), Some(4), "{}", stderr(&done));
+    let files = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    assert!(files.into_iter().all(|name| !name.ends_with(".part") && name != "rows.csv"));
+}
+
+#[test]
+fn a_file_without_a_usable_row_is_an_error() {
+    let folder = prepare("open_time_ms,open,high,low,close,volume\n1700000040000,1,1,1,NaN,1\n");
+    let done = foretick(&["replay", "--bundle", &path(&folder, "tiny"), "--stream", "test:X", &path(&folder, "candles.csv")]);
+    assert_eq!(done.status.code(), Some(4));
+    assert!(stderr(&done).contains("1 bad of 1 read"), "{}", stderr(&done));
+}
+
+#[test]
 fn wrong_input_is_refused_with_the_remedy() {
     let folder = prepare(&candles(5));
     let (bundle, file) = (path(&folder, "tiny"), path(&folder, "candles.csv"));

@@ -214,10 +214,10 @@ fn long_windows_equal_a_batch() {
         extractor.push(0, bar.slots(), &mut collect(&mut rows)).unwrap();
     }
     let near = |a: f64, b: f64| (a - b).abs() <= 1e-9 * b.abs();
-    for at in 0..rows.len() {
+    for (at, row) in rows.iter().enumerate() {
         let last = |n: usize, of: fn(&Bar) -> f64| vectors.bars[at + 1 - n..=at].iter().map(of).collect::<Vec<f64>>();
         assert_eq!(
-            rows[at].valid,
+            row.valid,
             if at >= 199 {
                 15
             } else if at >= 64 {
@@ -229,11 +229,11 @@ fn long_windows_equal_a_batch() {
         );
         if at >= 199 {
             let (mean, deviation) = mean_and_deviation(&last(200, |bar| bar.close));
-            assert!(near(rows[at].values[0], mean) && near(rows[at].values[1], deviation), "{at}");
+            assert!(near(row.values[0], mean) && near(row.values[1], deviation), "{at}");
         }
         if at >= 64 {
             let volumes = last(65, |bar| bar.volume);
-            assert!(near(rows[at].values[2], sum(&volumes)) && near(rows[at].values[3], mean(&volumes)), "{at}");
+            assert!(near(row.values[2], sum(&volumes)) && near(row.values[3], mean(&volumes)), "{at}");
         }
     }
 }

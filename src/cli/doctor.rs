@@ -42,7 +42,7 @@ pub fn run(args: &DoctorArgs, json: bool) -> Result<()> {
     }
     match checks.iter().filter(|check| check.verdict == Verdict::Bad).count() {
         0 => Ok(()),
-        bad => Err(Error::new(Status::Internal, format!("{bad} of {} checks failed", checks.len()))),
+        bad => Err(Error::new(Status::WrongState, format!("{bad} of {} checks failed", checks.len()))),
     }
 }
 

@@ -12,44 +12,86 @@ pub fn io_error(path: &Path, error: &io::Error) -> Error {
     Error::new(status, format!("{}: {error}", path.display()))
 }
 
-/// A file under a temporary name, renamed when it is complete and removed when it is not.
+/// A file under a temporary name, renamed when it is complete and removed when it is not. What exists
+/// and is no plain file (a pipe, a device) is written to as it is.
 pub struct Output {
     path: PathBuf,
-    temporary: PathBuf,
+    temporary: Option<PathBuf>,
     writer: Option<BufWriter<File>>,
 }
 
 impl Output {
-    /// Starts a file beside its final name.
+    /// Starts a file beside its final name; a link is followed.
     pub fn create(path: &Path) -> Result<Output> {
+        if path.as_os_str() == "-" {
+            return Err(Error::new(Status::InvalidArgument, "- is no file; predictions go to standard output without --out"));
+        }
+        let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        let wrong = |error: io::Error| io_error(&path, &error);
+        let known = std::fs::metadata(&path).ok();
+        if known.as_ref().is_some_and(|known| !known.is_file()) {
+            let file = File::options().write(true).open(&path).map_err(wrong)?;
+            return Ok(Output { path, temporary: None, writer: Some(BufWriter::with_capacity(1 << 16, file)) });
+        }
         let name = path.file_name().ok_or_else(|| Error::new(Status::InvalidArgument, format!("{} names no file", path.display())))?;
         let temporary = path.with_file_name(format!(".{}.{}.part", name.to_string_lossy(), std::process::id()));
-        let file = File::create(&temporary).map_err(|error| io_error(&temporary, &error))?;
-        Ok(Output { path: path.to_owned(), temporary, writer: Some(BufWriter::with_capacity(1 << 16, file)) })
+        let file = File::create(&temporary).map_err(wrong)?;
+        if let Some(known) = known {
+            file.set_permissions(known.permissions()).map_err(wrong)?;
+        }
+        Ok(Output { path, temporary: Some(temporary), writer: Some(BufWriter::with_capacity(1 << 16, file)) })
     }
 
     /// Writes text.
     pub fn write(&mut self, text: &str) -> Result<()> {
         let Some(writer) = &mut self.writer else { return Ok(()) };
-        writer.write_all(text.as_bytes()).map_err(|error| io_error(&self.temporary, &error))
+        writer.write_all(text.as_bytes()).map_err(|error| io_error(&self.path, &error))
     }
 
     /// Gives the file its name.
     pub fn finish(mut self) -> Result<()> {
         let Some(writer) = self.writer.take() else { return Ok(()) };
-        let flushed = writer.into_inner().map_err(io::IntoInnerError::into_error).and_then(|file| file.sync_all());
-        let done = flushed.and_then(|()| std::fs::rename(&self.temporary, &self.path));
-        done.map_err(|error| io_error(&self.path, &error))
+        let flushed = writer.into_inner().map_err(io::IntoInnerError::into_error);
+        let done = flushed.and_then(|file| match &self.temporary {
+            Some(temporary) => file.sync_all().and_then(|()| std::fs::rename(temporary, &self.path)),
+            None => Ok(()),
+        });
+        done.map_err(|error| {
+            self.remove();
+            io_error(&self.path, &error)
+        })
+    }
+
+    /// The run failed and says why; a part that cannot be removed is no further news.
+    fn remove(&self) {
+        if let Some(temporary) = &self.temporary {
+            let _ = std::fs::remove_file(temporary);
+        }
     }
 }
 
 impl Drop for Output {
     fn drop(&mut self) {
         if self.writer.take().is_some() {
-            // The run failed and says why; a part that cannot be removed is no further news.
-            let _ = std::fs::remove_file(&self.temporary);
+            self.remove();
         }
     }
+}
+
+/// Refuses outputs that would overwrite an input or each other.
+pub fn check_outputs(outputs: &[&Path], inputs: &[PathBuf]) -> Result<()> {
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    for (index, output) in outputs.iter().enumerate() {
+        let what = if inputs.iter().any(|input| real(input) == real(output)) {
+            "an input"
+        } else if outputs[..index].iter().any(|other| real(other) == real(output)) {
+            "another output"
+        } else {
+            continue;
+        };
+        return Err(Error::new(Status::InvalidArgument, format!("{} is {what} too: name another file", output.display())));
+    }
+    Ok(())
 }
 
 /// A bundle's folder: the path itself, or its highest version (`v1`, `v2`, ...) when it is a name's folder.

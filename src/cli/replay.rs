@@ -13,6 +13,8 @@ use clap::Args;
 use foretick::source::{Options, Recording};
 use foretick::{Error, Result, Status};
 
+use super::files::check_outputs;
+
 #[derive(Args)]
 pub struct ReplayArgs {
     /// Recorded files, or folders whose files are merged: CSV, plain or gzip.
@@ -66,6 +68,8 @@ pub fn run(args: &ReplayArgs, json: bool) -> Result<()> {
     if args.bundle.is_none() && args.rows.is_none() {
         return Err(Error::new(Status::InvalidArgument, "replay needs --bundle BUNDLE for predictions, --rows FILE for features, or both"));
     }
+    let outputs = [&args.out, &args.rows, &args.bad_rows];
+    check_outputs(&outputs.into_iter().flatten().map(PathBuf::as_path).collect::<Vec<_>>(), &args.inputs)?;
     match &args.bundle {
         Some(bundle) => predictions::run(args, bundle, json),
         None => rows::run(args, json),
@@ -74,7 +78,7 @@ pub fn run(args: &ReplayArgs, json: bool) -> Result<()> {
 
 fn open_recording(args: &ReplayArgs, schema_interval_ns: Option<i64>) -> Result<Recording> {
     let asked = args.interval_ms.map(|ms| ms as i64 * 1_000_000);
-    let options = Options { interval_ns: schema_interval_ns.or(asked), only: args.only.clone(), stream: args.stream.clone() };
+    let options = Options { interval_ns: asked, expected_interval_ns: schema_interval_ns, only: args.only.clone(), stream: args.stream.clone() };
     let recording = Recording::open(&args.inputs, &options)?;
     for (file, why) in recording.skipped() {
         eprintln!("skipped {}: {why}", file.display());

@@ -76,8 +76,14 @@ impl<'t> Section<'t> {
         self.table.iter().find(|(name, _)| name.get_ref() == key).map(|(_, value)| (value.span().start, value.get_ref()))
     }
 
+    fn knows(&mut self, key: &str) {
+        if !self.known.iter().any(|known| known == key) {
+            self.known.push(key.to_owned());
+        }
+    }
+
     fn note(&mut self, key: &str) -> Option<(usize, &'t DeValue<'t>)> {
-        self.known.push(key.to_owned());
+        self.knows(key);
         self.find(key)
     }
 
@@ -117,7 +123,7 @@ impl<'t> Section<'t> {
     /// The value of a key that must be there.
     pub fn need<T: FromToml>(&mut self, key: &str) -> Option<T> {
         if self.find(key).is_none() {
-            self.known.push(key.to_owned());
+            self.knows(key);
             self.problems.add(Status::ConfigValue, format!("{} is missing", self.name(key)));
             return None;
         }
@@ -146,7 +152,7 @@ impl<'t> Section<'t> {
     /// A table that must be there.
     pub fn need_table(&mut self, key: &str) -> Option<Section<'t>> {
         if self.find(key).is_none() {
-            self.known.push(key.to_owned());
+            self.knows(key);
             self.problems.add(Status::ConfigValue, format!("table [{}] is missing", self.name(key)));
             return None;
         }

@@ -9,7 +9,7 @@ use crate::types::reason;
 #[must_use]
 pub fn ensemble_reasons(combined: &Combined, quorum: f64, policy: &DirectionPolicy) -> u64 {
     let mut bits = 0;
-    if combined.value.is_none_or(f64::is_nan) || !(combined.share >= quorum) {
+    if combined.value.is_none_or(f64::is_nan) || combined.share.is_nan() || combined.share < quorum {
         bits |= reason::QUORUM;
     }
     if combined.agreement < policy.min_agreement {

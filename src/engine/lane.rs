@@ -149,7 +149,10 @@ impl Lane {
             return Ok(at);
         }
         let reader = self.shared.store.find(slot).and_then(Reader::new);
-        self.readers.push(reader.ok_or_else(|| Error::new(Status::NoBundle, format!("slot \"{slot}\" serves no bundle: publish one first")))?);
+        self.readers.push(reader.ok_or_else(|| {
+            let serving: Vec<String> = self.shared.store.slots().iter().map(|slot| slot.name.clone()).collect();
+            Error::new(Status::NoBundle, format!("slot \"{slot}\" serves no bundle: publish one first; slots that serve: [{}]", serving.join(", ")))
+        })?);
         Ok(self.readers.len() - 1)
     }
 

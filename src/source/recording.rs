@@ -24,6 +24,8 @@ use merge::Merge;
 pub struct Options {
     /// Length of a candle, ns; without it each file's is the smallest difference of its first rows.
     pub interval_ns: Option<i64>,
+    /// Length of candles that a schema samples; a file of other candles is refused.
+    pub expected_interval_ns: Option<i64>,
     /// Names of the streams to read; empty is all.
     pub only: Vec<String>,
     /// The stream name of a single file, or of all files whose names give none.

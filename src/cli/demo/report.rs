@@ -21,7 +21,7 @@ fn lines(o: &Outcome) -> Vec<String> {
         o.generations.iter().zip(&o.bundles).map(|((number, count), bundle)| format!("generation {number} ({bundle}): {count} predictions")).collect();
     let hours = o.simulated.as_secs_f64() / 3_600.0;
     let mut lines = vec![
-        format!("{hours:.1} hours of a simulated market in {:.1} s: 3 pairs on 2 venues, a pool, a chain", o.elapsed.as_secs_f64()),
+        format!("{hours:.1} hours of a simulated market (seed {}) in {:.1} s: 3 pairs on 2 venues, a pool, a chain", o.seed, o.elapsed.as_secs_f64()),
         format!("events        {} ({:.2} M a second, simulation included)", o.events, o.events as f64 / 1e6 / o.elapsed.as_secs_f64()),
         format!("steps         {}", o.steps),
         format!("predictions   {}: {}", o.predictions, count(&o.actions)),
@@ -49,7 +49,7 @@ fn as_json(o: &Outcome) -> Value {
         .collect();
     let generations: Vec<Value> = o.generations.iter().map(|(number, count)| json!({ "generation": number, "predictions": count })).collect();
     json!({
-        "events": o.events, "steps": o.steps, "predictions": o.predictions, "actions": map(&o.actions), "abstained_by": map(&o.abstained_by),
+        "seed": o.seed, "events": o.events, "steps": o.steps, "predictions": o.predictions, "actions": map(&o.actions), "abstained_by": map(&o.abstained_by),
         "decided": o.decided, "right": o.hits, "auc": o.auc, "auc_known": o.auc_known, "auc_bayes": BAYES_AUC,
         "generations": generations, "publish_us": o.publish.as_micros() as u64, "latency": latency,
         "seconds": o.elapsed.as_secs_f64(), "simulated_seconds": o.simulated.as_secs_f64(), "bundles": o.bundles,

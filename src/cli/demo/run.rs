@@ -18,6 +18,7 @@ const SLOT: &str = "direction";
 
 /// What the run showed.
 pub struct Outcome {
+    pub seed: u64,
     pub bundles: [String; 2],
     pub events: u64,
     pub steps: u64,
@@ -202,6 +203,7 @@ impl Demo {
 
     fn outcome(self, args: &DemoArgs, bundles: &[Arc<Bundle>; 2], publish: Duration, elapsed: Duration) -> Outcome {
         Outcome {
+            seed: args.seed,
             bundles: [bundles[0].manifest.title(), bundles[1].manifest.title()],
             events: self.events,
             steps: self.lane.counters().steps.get(),

@@ -43,7 +43,9 @@ fn parse(schema: &Schema, streams: &[StreamInfo], asked: &[String]) -> Result<Ve
     let mut fixed = vec![None; schema.roles.len()];
     for text in asked {
         let wrong = |what: String| Error::new(Status::Roles, format!("--bind {text}: {what}"));
-        let (role, name) = text.split_once('=').ok_or_else(|| wrong("must be ROLE=NAME, such as self=binance_spot:BTCUSDT".into()))?;
+        let (role, name) = text
+            .split_once('=')
+            .ok_or_else(|| Error::new(Status::InvalidArgument, format!("--bind {text}: must be ROLE=NAME, such as self=binance_spot:BTCUSDT")))?;
         let role = schema.roles.iter().position(|known| known == role).ok_or_else(|| wrong(format!("the roles are {}", schema.roles.join(", "))))?;
         let names = || streams.iter().map(|stream| stream.name.as_str()).collect::<Vec<_>>().join(", ");
         let stream = streams.iter().position(|stream| stream.name == name).ok_or_else(|| wrong(format!("the streams are {}", names())))?;

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use foretick::engine::{Engine, Lane, Row, TRACK_ANY_STREAM, TrackId};
 use foretick::model::bundle::Bundle;
+use foretick::model::manifest::hex;
 use foretick::source::{Event, StreamInfo};
 use foretick::types::prediction::{Action, flag};
 use foretick::types::{Prediction, reason};
@@ -120,8 +121,7 @@ impl<'b> Predictions<'b> {
             }
             Lines::Stdout => {
                 let line = json_line(track, prediction, &self.lane, id, self.bundle)?;
-                crate::cli::print_line(&line.to_string());
-                Ok(())
+                crate::cli::write_line(&line.to_string())
             }
         }
     }
@@ -130,6 +130,7 @@ impl<'b> Predictions<'b> {
         let Counts { predictions, in_sample, actions, abstained } = self.counts;
         let counters = self.lane.counters();
         let mut figures = vec![
+            ("bundle", json!(format!("{}, digest {}", self.bundle.manifest.title(), hex(&self.bundle.digest)))),
             ("tracks", json!(self.tracks.len())),
             ("steps", json!(counters.steps.get())),
             ("predictions", json!(predictions)),

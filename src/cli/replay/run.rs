@@ -104,6 +104,10 @@ pub fn drive(args: &ReplayArgs, recording: &mut Recording, consumer: &mut impl C
         }
     }
     bar.finish_and_clear();
+    if bad.seen.events == 0 {
+        let text = format!("no row could be used: {} bad of {} read", bad.seen.bad_rows, recording.progress().rows);
+        return Err(Error::new(Status::Corrupt, text));
+    }
     bad.finish(recording.progress().rows, start.elapsed())
 }
 

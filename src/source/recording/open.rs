@@ -65,7 +65,8 @@ impl Chosen {
         self.check_only(&options.only)?;
         if self.tables.is_empty() {
             let skipped: Vec<String> = self.skipped.iter().map(|(path, why)| format!("{}: {why}", path.display())).collect();
-            return Err(Error::problems(Status::NotFound, "there is no file to read events from", &skipped));
+            let what = "there is no file to read events from: a folder's own .csv and .csv.gz files are read, not those of folders in it";
+            return Err(if skipped.is_empty() { Error::new(Status::NotFound, what) } else { Error::problems(Status::NotFound, what, &skipped) });
         }
         Ok(())
     }
@@ -129,10 +130,7 @@ fn nameless(path: &Path) -> Error {
 }
 
 fn table(opened: Opened, name: String, path: &Path, layout: Layout, options: &Options) -> Result<Table> {
-    let interval_ns = match options.interval_ns {
-        None if layout.has_interval() => interval_of_file(path)?,
-        given => given.filter(|_| layout.has_interval()),
-    };
+    let interval_ns = if layout.has_interval() { interval(path, options)? } else { None };
     Ok(Table { name, path: path.to_owned(), layout, interval_ns, reader: opened.rows(layout, interval_ns) })
 }
 
@@ -153,6 +151,31 @@ fn stream(name: &str, tables: &[&Table]) -> Result<StreamInfo> {
     kinds.dedup();
     let files = tables.iter().map(|table| table.path.clone()).collect();
     Ok(StreamInfo { name: name.to_owned(), kinds, taker_known, files, interval_ns: one_interval(name, &bars)? })
+}
+
+/// The interval that was asked for, else the file's own. A file whose candles lie further apart than
+/// what a schema expects is no sparse file until somebody says so: its closes would be used too early.
+fn interval(path: &Path, options: &Options) -> Result<Option<i64>> {
+    let Some(expected) = options.expected_interval_ns else {
+        return options.interval_ns.map_or_else(|| interval_of_file(path), |asked| Ok(Some(asked)));
+    };
+    let ms = |ns: i64| ns / 1_000_000;
+    if let Some(asked) = options.interval_ns.filter(|asked| *asked != expected) {
+        let text = format!("--interval-ms {}: the schema samples candles of {} ms", ms(asked), ms(expected));
+        return Err(Error::new(Status::InvalidArgument, text));
+    }
+    let found = if options.interval_ns.is_some() { None } else { interval_of_file(path).ok().flatten() };
+    match found.filter(|found| found % expected == 0 && *found != expected) {
+        None => Ok(Some(expected)),
+        Some(found) => {
+            let (file, wanted) = (path.display(), ms(expected));
+            let text = format!(
+                "{file}: its candles are {} ms apart, the schema samples candles of {wanted} ms; --interval-ms {wanted} says that the others are missing",
+                ms(found)
+            );
+            Err(Error::new(Status::Conflict, text))
+        }
+    }
 }
 
 /// Bars of two lengths are two streams.
