@@ -2,8 +2,14 @@
 //! off, a step of features, a prediction.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a bench fails by panicking")]
 
+#[path = "../tests/support/bundle.rs"]
+#[allow(dead_code, clippy::expect_used, reason = "scenarios use the rest, and a bench fails by panicking")]
+mod bundle;
 #[path = "../tests/support/chost.rs"]
 mod chost;
+#[path = "../tests/support/onnx.rs"]
+#[allow(dead_code, reason = "scenarios use the rest")]
+mod onnx;
 
 use std::hint::black_box;
 use std::path::Path;
@@ -29,12 +35,24 @@ struct Bot {
 }
 
 impl Bot {
+    /// `models/sim` with its two roles.
+    fn sim() -> Bot {
+        Bot::open(&Path::new(env!("CARGO_MANIFEST_DIR")).join("models/sim/v1"), ["sim_a:BTCUSD", "sim_b:BTCUSD"], 2)
+    }
+
+    /// The 25 baseline features, unscaled, with one logistic regression.
+    fn baseline() -> Bot {
+        let folder = tempfile::tempdir().unwrap();
+        bundle::write(folder.path(), &bundle::Options::baseline());
+        Bot::open(folder.path(), ["test:BTCUSD", "test:OTHER"], 1)
+    }
+
     /// Opens everything and runs until the track is ready.
-    fn open() -> Bot {
+    fn open(bundle: &Path, names: [&str; 2], roles: usize) -> Bot {
         let host = CHost::open();
-        host.publish(&Path::new(env!("CARGO_MANIFEST_DIR")).join("models/sim/v1"));
-        let streams = ["sim_a:BTCUSD", "sim_b:BTCUSD"].map(|name| host.stream(name));
-        let track = host.track(&streams);
+        host.publish(bundle);
+        let streams = names.map(|name| host.stream(name));
+        let track = host.track(&streams[..roles]);
         let mut bot = Bot { host, track, streams, now_ns: 1_704_067_200_000_000_001, seq: 0, price: 42_000.0 };
         for _ in 0..700 {
             bot.fill_step();
@@ -97,7 +115,7 @@ fn clock_cost() -> Duration {
 fn push(c: &mut Criterion) {
     let mut group = c.benchmark_group("push through the header, a batch of 64");
     group.throughput(Throughput::Elements(BATCH as u64));
-    let mut bot = Bot::open();
+    let mut bot = Bot::sim();
     let (mut trades, quotes, mut seq) = (bot.trades(), bot.quotes(), bot.seq);
     group.bench_function("trades", |b| {
         b.iter_custom(|iterations| {
@@ -136,8 +154,10 @@ fn time_steps(bot: &mut Bot, iterations: u64, prediction: bool) -> Duration {
 }
 
 fn steps(c: &mut Criterion) {
-    let mut bot = Bot::open();
-    c.bench_function("a step of 26 features through the header", |b| b.iter_custom(|n| time_steps(&mut bot, n, false)));
+    let mut baseline = Bot::baseline();
+    c.bench_function("a step of the 25 baseline features through the header", |b| b.iter_custom(|n| time_steps(&mut baseline, n, false)));
+    let mut bot = Bot::sim();
+    c.bench_function("a step of 26 scaled features, 6 of them rolling, through the header", |b| b.iter_custom(|n| time_steps(&mut bot, n, false)));
     c.bench_function("a prediction through the header: logistic regression, XGBoost", |b| b.iter_custom(|n| time_steps(&mut bot, n, true)));
     c.bench_function("a repeated prediction through the header", |b| b.iter(|| bot.predict()));
     c.bench_function("now_ns through the header", |b| b.iter(|| black_box(foretick_now_ns())));

@@ -128,27 +128,11 @@ fn push_features_and_native_prediction_allocate_nothing() {
     assert_eq!(allocations, 0);
 }
 
-/// The baseline's 25 features, W = 60.
-fn baseline() -> Options {
-    let features = "[{ op = \"price_change\" }, { op = \"sma\", period = [5, 20] }, { op = [\"std\", \"range\"], period = 20 }, { op = \"volume\" }, \
-        { op = \"volume_sma\", period = 5 }, { op = \"volume_sum\", period = 60 }, { op = \"volume_ratio\", period = 5 }, { op = \"volume_std\", period = 20 }, \
-        { op = [\"spread_ratio\", \"book_imbalance\", \"depth_ratio\", \"bid_volume\", \"ask_volume\"] }, { op = \"order_flow_ratio\", period = 20 }, \
-        { op = \"rsi\", period = 14 }, { op = \"macd\", fast = 12, slow = 26 }, { op = \"bollinger_position\" }, \
-        { op = [\"stochastic_k\", \"williams_r\"], period = 14 }, { op = \"cci\", period = 20 }, { op = \"atr\", period = 14 }, { op = [\"momentum\", \"roc\"], period = 10 }]";
-    Options {
-        sampler: "kind = \"time\"\ninterval_ms = 100\nprice = \"trade\"\n".into(),
-        window: 60,
-        features: features.into(),
-        weights: vec![0.01; 25],
-        ..Options::default()
-    }
-}
-
 #[test]
 fn ten_thousand_tracks_are_small() {
     const TRACKS: usize = 10_000;
     let folder = tempfile::tempdir().unwrap();
-    bundle::write(folder.path(), &baseline());
+    bundle::write(folder.path(), &Options::baseline());
     let engine = Engine::open_text("threads = 0\nclock = \"host\"\n").unwrap();
     engine.publish_one("direction", engine.open_bundle(folder.path()).unwrap()).unwrap();
     let ids: Vec<u32> = (0..TRACKS).map(|i| engine.add_stream(&format!("test:{i}"), "").unwrap()).collect();

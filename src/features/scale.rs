@@ -127,7 +127,7 @@ impl Scaler {
     }
 }
 
-/// A sum with the rounding error that it has lost (Neumaier's form of Kahan's sum).
+/// A sum with the rounding error that it has lost.
 #[derive(Clone, Copy, Debug, Default)]
 struct Compensated {
     sum: f64,
@@ -135,9 +135,11 @@ struct Compensated {
 }
 
 impl Compensated {
+    /// The error of a sum is exact without asking which part is larger (Knuth's two-sum).
     fn add(&mut self, value: f64) {
         let total = self.sum + value;
-        self.lost += if self.sum.abs() >= value.abs() { (self.sum - total) + value } else { (value - total) + self.sum };
+        let taken = total - self.sum;
+        self.lost += (self.sum - (total - taken)) + (value - taken);
         self.sum = total;
     }
 
@@ -151,12 +153,15 @@ impl Compensated {
 #[derive(Clone, Debug)]
 pub struct LongWindow {
     ring: Box<[f64]>,
-    pushed: u64,
+    /// Where the next value goes.
+    next: usize,
+    full: bool,
+    last: f64,
     anchor: f64,
     sum: Compensated,
     squares: Compensated,
     /// Equal values in a row, so that a constant window has deviation exactly 0.
-    equal: u64,
+    equal: usize,
 }
 
 impl LongWindow {
@@ -164,23 +169,23 @@ impl LongWindow {
     #[must_use]
     pub fn new(n: usize) -> LongWindow {
         let (sum, squares) = (Compensated::default(), Compensated::default());
-        LongWindow { ring: vec![0.0; n.max(1)].into(), pushed: 0, anchor: 0.0, sum, squares, equal: 0 }
+        LongWindow { ring: vec![0.0; n.max(1)].into(), next: 0, full: false, last: f64::NAN, anchor: 0.0, sum, squares, equal: 0 }
     }
 
     /// Takes a value.
     pub fn push(&mut self, value: f64) {
-        let n = self.ring.len() as u64;
-        let at = (self.pushed % n) as usize;
-        let last = self.ring[(at + self.ring.len() - 1) % self.ring.len()];
-        self.equal = if self.pushed > 0 && last == value { self.equal + 1 } else { 1 };
+        self.equal = if self.last == value { self.equal + 1 } else { 1 };
+        self.last = value;
+        let at = self.next;
         let leaving = std::mem::replace(&mut self.ring[at], value);
-        self.pushed += 1;
-        if self.pushed.is_multiple_of(n) {
+        self.next = at + 1;
+        if self.next == self.ring.len() {
+            (self.next, self.full) = (0, true);
             return self.anchor_anew();
         }
-        if self.pushed > n {
+        if self.full {
             self.add(leaving, -1.0);
-        } else if self.pushed == 1 {
+        } else if at == 0 {
             self.anchor = value;
         }
         self.add(value, 1.0);
@@ -210,14 +215,14 @@ impl LongWindow {
     /// n values were seen.
     #[must_use]
     pub fn full(&self) -> bool {
-        self.pushed >= self.ring.len() as u64
+        self.full
     }
 
     /// Mean and population deviation of a full window.
     #[must_use]
     pub fn mean_and_deviation(&self) -> (f64, f64) {
         let n = self.ring.len() as f64;
-        if self.equal >= self.ring.len() as u64 {
+        if self.equal >= self.ring.len() {
             return (self.ring[0], 0.0);
         }
         let shift = self.sum.value() / n;
@@ -226,9 +231,10 @@ impl LongWindow {
         (self.anchor + shift, if variance < 0.0 { 0.0 } else { variance.sqrt() })
     }
 
-    /// Forgets all values.
+    /// Forgets all values; the ring is kept and written over.
     pub fn clear(&mut self) {
-        *self = LongWindow::new(self.ring.len());
+        (self.next, self.full, self.last, self.anchor, self.equal) = (0, false, f64::NAN, 0.0, 0);
+        (self.sum, self.squares) = (Compensated::default(), Compensated::default());
     }
 }
 

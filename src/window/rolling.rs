@@ -36,7 +36,7 @@ impl Rolling {
         self.values.copy_within(row..row + self.width, (self.next + self.rows) * self.width);
         let word = self.next * self.words;
         self.valid.copy_within(word..word + self.words, (self.next + self.rows) * self.words);
-        self.next = (self.next + 1) % self.rows;
+        self.next = if self.next + 1 == self.rows { 0 } else { self.next + 1 };
         self.filled = (self.filled + 1).min(self.rows);
     }
 

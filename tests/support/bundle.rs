@@ -144,6 +144,22 @@ impl Default for Options {
 }
 
 impl Options {
+    /// The baseline's 25 features in steps of 100 ms, W = 60.
+    pub fn baseline() -> Options {
+        let features = "[{ op = \"price_change\" }, { op = \"sma\", period = [5, 20] }, { op = [\"std\", \"range\"], period = 20 }, { op = \"volume\" }, \
+            { op = \"volume_sma\", period = 5 }, { op = \"volume_sum\", period = 60 }, { op = \"volume_ratio\", period = 5 }, { op = \"volume_std\", period = 20 }, \
+            { op = [\"spread_ratio\", \"book_imbalance\", \"depth_ratio\", \"bid_volume\", \"ask_volume\"] }, { op = \"order_flow_ratio\", period = 20 }, \
+            { op = \"rsi\", period = 14 }, { op = \"macd\", fast = 12, slow = 26 }, { op = \"bollinger_position\" }, \
+            { op = [\"stochastic_k\", \"williams_r\"], period = 14 }, { op = \"cci\", period = 20 }, { op = \"atr\", period = 14 }, { op = [\"momentum\", \"roc\"], period = 10 }]";
+        Options {
+            sampler: "kind = \"time\"\ninterval_ms = 100\nprice = \"trade\"\n".into(),
+            window: 60,
+            features: features.into(),
+            weights: vec![0.01; 25],
+            ..Options::default()
+        }
+    }
+
     /// P(up) of a scaled row, as the regression's definition says.
     pub fn probability(&self, row: &[f32]) -> f64 {
         logistic(&self.weights, self.bias, row)

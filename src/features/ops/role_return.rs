@@ -23,7 +23,7 @@ impl Op for RoleReturn {
     fn update(&mut self, at: &At<'_>) -> Option<f64> {
         let mid = at.mid(self.role);
         let back = std::mem::replace(&mut self.mids[self.next], mid.unwrap_or(f64::NAN));
-        self.next = (self.next + 1) % self.mids.len();
+        self.next = if self.next + 1 == self.mids.len() { 0 } else { self.next + 1 };
         mid.filter(|_| !back.is_nan()).map(|mid| libm::log(mid / back))
     }
 
