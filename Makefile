@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 
-.PHONY: test lint rust benches reference verify models models-check header clean
+.PHONY: test lint rust benches reference verify miri models models-check header clean
 
 test: lint rust benches reference
 
@@ -18,8 +18,9 @@ lint:
 rust:
 	cargo test --locked
 
+# Every bench compiles and runs once; `cargo bench` measures.
 benches:
-	cargo bench --no-run --locked
+	cargo test --locked --benches
 
 # The independent reference of the features: its own tests, then the engine against it on recorded data.
 reference: $(VENV)/tests.done
@@ -27,9 +28,14 @@ reference: $(VENV)/tests.done
 	cargo build --locked
 	FORETICK=target/debug/foretick $(PY) tests/reference/recorded_check.py
 
-verify: test models-check
+verify: test models-check miri
 	FORETICK_FULL=1 FORETICK=target/debug/foretick $(PY) tests/reference/recorded_check.py
 	cargo bench --locked
+
+# The unsafe code of the C boundary under Miri, by several schedules.
+miri:
+	rustup toolchain install nightly --profile minimal -c miri -c rust-src
+	for seed in 0 1 2 3; do MIRIFLAGS="-Zmiri-seed=$$seed" cargo +nightly miri test --lib --no-default-features --locked ffi:: || exit 1; done
 
 # Trains the shipped bundles anew (about ten minutes; btc-1m needs FORETICK_DATA).
 models: $(VENV)/models.done
