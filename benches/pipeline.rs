@@ -11,30 +11,8 @@ use support::Market;
 /// Three pairs on two venues, a pool and a chain: about 31 events and 3 predictions a step.
 fn steps(c: &mut Criterion) {
     let mut market = Market::open();
-    c.bench_function("a step of 3 tracks: about 31 events, 78 features, 3 predictions", |b| {
-        b.iter_custom(|iterations| {
-            let mut elapsed = Duration::ZERO;
-            for _ in 0..iterations {
-                market.simulate();
-                let start = Instant::now();
-                market.push(&mut |lane, due, known_ns| due.iter().for_each(|id| drop(lane.predict(*id, known_ns))));
-                elapsed += start.elapsed();
-            }
-            elapsed
-        });
-    });
-    c.bench_function("the same without predictions", |b| {
-        b.iter_custom(|iterations| {
-            let mut elapsed = Duration::ZERO;
-            for _ in 0..iterations {
-                market.simulate();
-                let start = Instant::now();
-                market.push(&mut |_, _, _| {});
-                elapsed += start.elapsed();
-            }
-            elapsed
-        });
-    });
+    c.bench_function("a step of 3 tracks: about 31 events, 78 features, 3 predictions", |b| b.iter_custom(|steps| market.time_steps(steps, true)));
+    c.bench_function("the same without predictions", |b| b.iter_custom(|steps| market.time_steps(steps, false)));
     c.bench_function("one prediction: logistic regression, XGBoost, ensemble, decision", |b| {
         b.iter_custom(|iterations| {
             let (mut elapsed, mut made) = (Duration::ZERO, 0);

@@ -3,6 +3,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use foretick::engine::{Engine, Lane, TrackId};
 use foretick::ingest::gate;
@@ -56,6 +57,22 @@ impl Market {
     pub fn simulate(&mut self) {
         self.events.clear();
         self.simulator.step(&mut self.events);
+    }
+
+    /// Time to push so many steps, simulation apart; with predictions when asked.
+    pub fn time_steps(&mut self, steps: u64, predict: bool) -> Duration {
+        let mut elapsed = Duration::ZERO;
+        for _ in 0..steps {
+            self.simulate();
+            let start = Instant::now();
+            self.push(&mut |lane, due, known_ns| {
+                for id in due.iter().filter(|_| predict) {
+                    std::hint::black_box(lane.predict(*id, known_ns).unwrap());
+                }
+            });
+            elapsed += start.elapsed();
+        }
+        elapsed
     }
 
     /// Pushes what was simulated; answers the number of slots.

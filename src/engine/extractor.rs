@@ -42,11 +42,7 @@ impl Extractor {
         {
             return Err(Refusal { status: crate::Status::Range, rule });
         }
-        let mut on_step = |feed: &Feed| {
-            if let Ok(row) = feed.row() {
-                on_row(row);
-            }
-        };
+        let mut on_step = |feed: &Feed| show(feed, on_row);
         let reason = match self.orders[role].admit(&head, self.promised_ns) {
             Ok(()) => self.feed.apply(&checked, &head, role, &self.counters, &mut on_step),
             Err(reason) => {
@@ -61,21 +57,13 @@ impl Extractor {
 
     /// An event was refused before it came here, but its time is known: the steps before it close.
     pub fn pass(&mut self, known_ns: i64, on_row: &mut impl FnMut(Row<'_>)) {
-        let mut on_step = |feed: &Feed| {
-            if let Ok(row) = feed.row() {
-                on_row(row);
-            }
-        };
+        let mut on_step = |feed: &Feed| show(feed, on_row);
         self.feed.pass(known_ns, 0, &self.counters, &mut on_step);
     }
 
     /// Promises that nothing known at `until_ns` or before will follow, and closes the steps up to it.
     pub fn advance(&mut self, until_ns: i64, on_row: &mut impl FnMut(Row<'_>)) {
-        let mut on_step = |feed: &Feed| {
-            if let Ok(row) = feed.row() {
-                on_row(row);
-            }
-        };
+        let mut on_step = |feed: &Feed| show(feed, on_row);
         self.promised_ns = self.promised_ns.max(until_ns);
         self.feed.advance(until_ns, &self.counters, &mut on_step);
     }
@@ -84,5 +72,12 @@ impl Extractor {
     #[must_use]
     pub fn counters(&self) -> &LaneCounters {
         &self.counters
+    }
+}
+
+/// Shows the row that a step has just given.
+fn show(feed: &Feed, on_row: &mut impl FnMut(Row<'_>)) {
+    if let Ok(row) = feed.row() {
+        on_row(row);
     }
 }

@@ -108,11 +108,13 @@ impl Op for LongWindowed {
             return None;
         }
         let (mean, deviation) = self.window.mean_and_deviation();
-        Some(match self.statistic {
-            Statistic::Sum => mean * self.window.len() as f64,
-            Statistic::Deviation => deviation,
-            Statistic::Mean | Statistic::Range => mean,
-        })
+        match self.statistic {
+            Statistic::Mean => Some(mean),
+            Statistic::Sum => Some(mean * self.window.len() as f64),
+            Statistic::Deviation => Some(deviation),
+            // Sums tell no extremes: the catalogue keeps ranges short.
+            Statistic::Range => None,
+        }
     }
 
     fn reset(&mut self) {
