@@ -18,7 +18,7 @@ fn folder() -> PathBuf {
 
 fn compiled(path: &Path) -> Box<dyn Backend> {
     let graph = Graph::parse(&fs::read(path).unwrap()).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    native::compile(&graph).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    native::compile(&graph, None).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 fn load(name: &str) -> Box<dyn Backend> {
