@@ -65,12 +65,20 @@ pub struct Member {
     pub graph: Graph,
     /// It takes part.
     pub enabled: bool,
+    /// Further keys of its line, such as `backend = "ort"`.
+    pub keys: Vec<&'static str>,
 }
 
 impl Member {
     /// A member that takes part.
     pub fn new(name: &str, graph: Graph) -> Member {
-        Member { name: name.into(), graph, enabled: true }
+        Member { name: name.into(), graph, enabled: true, keys: Vec::new() }
+    }
+
+    /// The same with a further key.
+    pub fn with(mut self, key: &'static str) -> Member {
+        self.keys.push(key);
+        self
     }
 }
 
@@ -81,6 +89,8 @@ pub enum Graph {
     Logistic(Vec<f32>, f32),
     /// x / x: 1, and NaN where the first feature is 0. The number is the model's input width.
     Ratio(usize),
+    /// A graph of `tests/graphs`: 0.7 where its only feature is at most 0.5, above that what its name says.
+    Foreign(&'static str),
 }
 
 impl Graph {
@@ -88,6 +98,7 @@ impl Graph {
         match self {
             Graph::Logistic(weights, bias) => onnx::logistic(weights, *bias),
             Graph::Ratio(width) => onnx::ratio(*width),
+            Graph::Foreign(name) => std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/graphs/{name}.onnx"))).expect("a graph"),
         }
     }
 
@@ -95,17 +106,19 @@ impl Graph {
         match self {
             Graph::Logistic(weights, _) => weights.len(),
             Graph::Ratio(width) => *width,
+            Graph::Foreign(_) => 1,
         }
     }
 
     fn gives(&self) -> &'static str {
-        if matches!(self, Graph::Ratio(_)) { "y[0]" } else { "probabilities[1]" }
+        if matches!(self, Graph::Logistic(..)) { "probabilities[1]" } else { "y[0]" }
     }
 
     fn expected(&self, input: &[f32]) -> Option<f64> {
         match self {
             Graph::Logistic(weights, bias) => Some(logistic(weights, *bias, input)),
             Graph::Ratio(_) => (input[0] != 0.0).then_some(1.0),
+            Graph::Foreign(_) => (input[0] <= 0.5).then_some(0.7),
         }
     }
 }
@@ -250,10 +263,11 @@ fn model_line(options: &Options, member: &Member, sha256: &[u8; 32]) -> String {
     let input = if member.graph.inputs() > options.weights.len() { "window" } else { "row" };
     let gives: Vec<String> = given(options, member).iter().map(|(output, place)| format!("{output} = \"{place}\"")).collect();
     format!(
-        "{name} = {{ file = \"{name}.onnx\", sha256 = \"{}\", input = \"{input}\", form = \"probability\", gives = {{ {} }}, abs = 1e-6, rel = 1e-5, enabled = {} }}\n",
+        "{name} = {{ file = \"{name}.onnx\", sha256 = \"{}\", input = \"{input}\", form = \"probability\", gives = {{ {} }}, abs = 1e-6, rel = 1e-5, enabled = {}{} }}\n",
         hex(sha256),
         gives.join(", "),
         member.enabled,
+        member.keys.iter().map(|key| format!(", {key}")).collect::<String>(),
         name = member.name,
     )
 }
