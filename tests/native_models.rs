@@ -23,7 +23,7 @@ fn parsed(path: &Path) -> Graph {
 }
 
 fn compiled(path: &Path) -> Arc<dyn Backend> {
-    native::compile(&parsed(path)).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    native::compile(&parsed(path), None).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 fn load(name: &str) -> Arc<dyn Backend> {
@@ -154,7 +154,7 @@ fn every_neural_graph_fits_its_table() {
 #[test]
 fn what_no_kernel_runs_is_refused() {
     for path in nets().1 {
-        let error = native::compile(&parsed(&path)).expect_err(&path.display().to_string());
+        let error = native::compile(&parsed(&path), None).expect_err(&path.display().to_string());
         assert_eq!(error.status(), foretick::Status::Operator, "{}: {error}", path.display());
     }
 }
