@@ -3,6 +3,7 @@
 pub mod backend;
 pub mod onnx_ir;
 pub mod native;
+pub mod member_set;
 pub mod manifest;
 pub mod stats;
 pub mod golden;

@@ -8,11 +8,11 @@ use crate::decision::limits::{self, Facts};
 use crate::decision::phase::phase;
 use crate::decision::policy::{decide, ensemble_reasons};
 use crate::ensemble::calibration::calibrate;
-use crate::ensemble::combine::{Combined, Vote, combine, sigmoid};
+use crate::ensemble::combine::{Combined, Vote, combine};
 use crate::error::Status;
 use crate::features::spec::{Missing, Schema};
 use crate::model::bundle::Bundle;
-use crate::model::manifest::{Form, InputShape};
+use crate::model::manifest::InputShape;
 use crate::model::store::Generation;
 use crate::monitor::metrics::LaneCounters;
 use crate::types::prediction::{Action, Phase, Prediction, flag, rung};
@@ -242,7 +242,7 @@ impl Track {
             }
             let compute_ns = timer.map_or(0, |timer| timer.elapsed_ns() - before);
             for (place, answer) in member.places.iter().zip(answers.by_ref()) {
-                let value = ran.then(|| checked(f64::from(out[*place]), member.spec.form));
+                let value = ran.then(|| member.spec.form.value(f64::from(out[*place])));
                 (answer.status, answer.value) = match value {
                     Some(Some(value)) => (Status::Ok, value),
                     Some(None) => (Status::ModelOutput, f64::NAN),
@@ -268,7 +268,7 @@ impl Track {
                 .iter()
                 .filter(|answer| answer.output == number)
                 .map(|answer| Vote { weight: weights[answer.member], value: (answer.status == Status::Ok).then_some(answer.value) });
-            let combined = combine(votes, ensemble.mix, spec.is_probability());
+            let combined = combine(votes.clone(), votes, ensemble.mix, spec.is_probability());
             let raw = combined.value.unwrap_or(f64::NAN);
             let value = combined.value.map_or(f64::NAN, |raw| calibrate(&bundle.manifest.calibration[number], raw));
             self.answer.outputs[number] = OutputAnswer { value, raw, agreement: combined.agreement };
@@ -314,7 +314,7 @@ impl Track {
         let bundle = &*generation.bundle;
         let policy = &bundle.manifest.policy;
         let output = self.answer.outputs[policy.output];
-        let action = decide(policy, output.value, reasons);
+        let action = decide(policy, output.value, f64::NAN, reasons);
         let used = self.answer.members.iter().filter(|answer| answer.output == policy.output && answer.weight > 0.0);
         let step = self.feed.steps.saturating_sub(1);
         let facts = self.feed.rows.facts();
@@ -371,20 +371,5 @@ fn fill_input(schema: &Schema, window: &Rolling, input: &mut [f32]) {
                 Missing::Value(value) => value as f32,
             };
         }
-    }
-}
-
-/// How far a probability may leave 0..1 by rounding.
-const PROBABILITY_SLACK: f64 = 1e-5;
-
-/// The member's value in the output's unit; `None` for NaN, infinity, or what is no probability.
-fn checked(value: f64, form: Form) -> Option<f64> {
-    if !value.is_finite() {
-        return None;
-    }
-    match form {
-        Form::Value => Some(value),
-        Form::Logit => Some(sigmoid(value)),
-        Form::Probability => (-PROBABILITY_SLACK..=1.0 + PROBABILITY_SLACK).contains(&value).then(|| value.clamp(0.0, 1.0)),
     }
 }
