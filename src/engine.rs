@@ -25,7 +25,7 @@ use std::sync::Arc;
 use crate::clock::Clock;
 use crate::config::{EngineConfig, LaneOptions, StreamOptions};
 use crate::error::Result;
-use crate::model::bundle::{Allowed, Bundle};
+use crate::model::bundle::Bundle;
 use crate::model::store::Publish;
 use crate::monitor::metrics::exposition;
 use housekeeping::Housekeeping;
@@ -35,24 +35,30 @@ use registry::Shared;
 #[derive(Debug)]
 pub struct Engine {
     shared: Arc<Shared>,
-    _housekeeping: Option<Housekeeping>,
+    housekeeping: Option<Housekeeping>,
 }
 
 impl Engine {
     /// Opens an engine; starts the housekeeping thread unless `threads = 0`.
     ///
     /// # Errors
-    /// `THREAD` when the thread cannot be started.
+    /// `THREAD` when the thread cannot be started; `RUNTIME_*` and `CONFLICT` when `models.ort_library` names a library that
+    /// cannot be used.
     pub fn open(config: EngineConfig) -> Result<Engine> {
+        #[cfg(feature = "ort")]
+        if let Some(library) = config.backends.ort_library.as_deref().filter(|_| config.backends.ort) {
+            crate::model::ort::runtime(Some(library))?;
+        }
+        let threads = config.threads;
         let shared = Arc::new(Shared::new(config));
-        let housekeeping = if config.threads > 0 { Some(Housekeeping::start(shared.clone())?) } else { None };
-        Ok(Engine { shared, _housekeeping: housekeeping })
+        let housekeeping = if threads > 0 { Some(Housekeeping::start(shared.clone())?) } else { None };
+        Ok(Engine { shared, housekeeping })
     }
 
     /// Opens an engine by its options' text.
     ///
     /// # Errors
-    /// `CONFIG_SYNTAX`, `CONFIG_KEY`, `CONFIG_VALUE`, `THREAD`.
+    /// `CONFIG_SYNTAX`, `CONFIG_KEY`, `CONFIG_VALUE`; as [`Engine::open`].
     pub fn open_text(options: &str) -> Result<Engine> {
         Engine::open(EngineConfig::parse(options)?)
     }
@@ -88,7 +94,7 @@ impl Engine {
     /// # Errors
     /// As [`Bundle::open`]; `LIMIT` when it would exceed `limits.memory_mb`.
     pub fn open_bundle(&self, path: &Path) -> Result<Arc<Bundle>> {
-        let bundle = Arc::new(Bundle::open(path, Allowed { native: self.shared.config.native })?);
+        let bundle = Arc::new(Bundle::open(path, &self.shared.config.backends, &self.shared.bundle_limit())?);
         self.shared.add_bundle(&bundle)?;
         Ok(bundle)
     }
@@ -119,11 +125,24 @@ impl Engine {
         Lane::open(self.shared.clone())
     }
 
+    /// Ends foreign runs that are in flight and lets no new one begin, so that their callers come back; `false` undoes it.
+    pub fn stop_runs(&self, stop: bool) {
+        self.shared.watchdog().iter().for_each(|watchdog| watchdog.close(stop));
+    }
+
     /// Counters, gauges and sampled latencies as Prometheus text.
     #[must_use]
     pub fn metrics(&self) -> String {
         let lanes = self.shared.lanes.lock();
         let counters: Vec<_> = lanes.iter().map(|(number, counters)| (*number, &**counters)).collect();
         exposition(&self.shared.gauges(counters.len()), &counters)
+    }
+}
+
+impl Drop for Engine {
+    /// Lanes may outlive their engine: what they run ends first, while there is still a thread to end it.
+    fn drop(&mut self) {
+        self.stop_runs(true);
+        drop(self.housekeeping.take());
     }
 }

@@ -7,9 +7,11 @@ use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use foretick::config::Backends;
 use foretick::engine::TrackId;
-use foretick::model::bundle::{Allowed, Bundle};
+use foretick::model::bundle::Bundle;
 use foretick::model::manifest::hex;
+use foretick::model::watchdog::RunLimit;
 use foretick::types::Action;
 use foretick::{Result, Status};
 use tempfile::TempDir;
@@ -59,7 +61,7 @@ impl Folder {
     }
 
     fn open(&self) -> Result<Bundle> {
-        Bundle::open(self.path(), Allowed { native: true })
+        Bundle::open_alone(self.path(), &Backends::default())
     }
 
     #[track_caller]
@@ -323,6 +325,6 @@ fn while_exchanging(folder: &Folder, versions: &[Folder; 2], names: &[&str]) -> 
 /// What the first member gives for a row of zeros.
 fn at_zero(bundle: &Bundle) -> [u32; 2] {
     let (backend, mut out) = (&bundle.members[0].backend, [0.0; 2]);
-    backend.run(&[0.0; 2], &mut vec![0.0; backend.scratch_len()], &mut out);
+    backend.clone().instance(&RunLimit::none()).and_then(|mut instance| instance.run(&[0.0; 2], &mut out)).unwrap();
     out.map(f32::to_bits)
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::feed::{Feed, Row};
-use super::predict::{PredictionId, Scratch};
+use super::predict::PredictionId;
 use super::registry::Shared;
 use super::track::{Details, TRACK_ANY_STREAM, Track};
 use crate::error::{Error, Result, Status};
@@ -59,7 +59,7 @@ impl From<PushError> for Error {
     }
 }
 
-/// One working set: tracks, scratch memory, a reader a slot.
+/// One working set: tracks, and a reader a slot with working copies of its models.
 #[derive(Debug)]
 pub struct Lane {
     shared: Arc<Shared>,
@@ -70,7 +70,6 @@ pub struct Lane {
     /// By stream id.
     routes: Vec<Option<Box<Route>>>,
     readers: Vec<Reader>,
-    scratch: Scratch,
     promised_ns: i64,
     /// Tracks with a closed step that nobody has asked for.
     waiting: u32,
@@ -92,7 +91,6 @@ impl Lane {
             tracks: Vec::new(),
             routes: Vec::new(),
             readers: Vec::new(),
-            scratch: Scratch::default(),
             promised_ns: i64::MIN,
             waiting: 0,
             due: Vec::new(),
@@ -122,9 +120,7 @@ impl Lane {
         }
         let reader = self.reader(slot)?;
         let names: Vec<String> = streams.iter().map(|id| self.shared.stream_name(*id)).collect::<Result<_>>()?;
-        let generation = self.readers[reader].refresh().0;
-        // Before anything can fail: a prediction looks at the scratch memory only when it sees the generation move.
-        self.scratch.fit(generation);
+        let generation = &self.readers[reader].refresh().0.generation;
         let mut track = Track::open(generation, reader, streams, &names, flags)?;
         track.counted_bytes = track.memory_bytes();
         self.shared.check_memory(track.counted_bytes)?;
@@ -148,7 +144,7 @@ impl Lane {
         if let Some(at) = self.readers.iter().position(|reader| reader.slot().name == slot) {
             return Ok(at);
         }
-        let reader = self.shared.store.find(slot).and_then(Reader::new);
+        let reader = self.shared.store.reader(slot)?;
         self.readers.push(reader.ok_or_else(|| {
             let serving: Vec<String> = self.shared.store.slots().iter().map(|slot| slot.name.clone()).collect();
             Error::new(Status::NoBundle, format!("slot \"{slot}\" serves no bundle: publish one first; slots that serve: [{}]", serving.join(", ")))
@@ -394,17 +390,13 @@ impl Lane {
             .ok_or_else(|| Error::new(Status::InvalidArgument, format!("now_ns {now_ns}: a time from 1, or 0 when the engine reads the system's clock")))?;
         let Some(track) = &mut self.tracks[place] else { return Err(Error::new(Status::Internal, "a track that was found is gone")) };
         let timer = self.shared.clock.start();
-        let reader = &mut self.readers[track.reader];
-        let (generation, moved) = reader.refresh();
-        if moved {
-            self.counters.generations.add(1);
-            self.scratch.fit(generation);
-        }
+        let (instances, moved) = self.readers[track.reader].refresh();
+        self.counters.generations.add(u64::from(moved));
         self.waiting -= u32::from(track.due);
         let counter = (self.count + 1) & 0xFFFF_FFFF_FFFF;
         let sampled = counter.is_multiple_of(SAMPLED) && self.shared.config.latency;
         let id = PredictionId { epoch: self.shared.epoch, counter: u64::from(self.number) << 48 | counter, decided_ns, timer, sampled };
-        let made = track.predict(generation, id, &mut self.scratch, &self.counters);
+        let made = track.predict(instances, id, &self.counters);
         self.count += u64::from(made);
         if made && sampled {
             self.counters.predict_ns.record(track.prediction().compute_ns);

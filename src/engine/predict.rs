@@ -12,36 +12,13 @@ use crate::ensemble::combine::{Combined, Vote, combine};
 use crate::error::Status;
 use crate::features::spec::{Missing, Schema};
 use crate::model::bundle::Bundle;
+use crate::model::instances::Instances;
 use crate::model::manifest::InputShape;
 use crate::model::store::Generation;
 use crate::monitor::metrics::LaneCounters;
 use crate::types::prediction::{Action, Phase, Prediction, flag, rung};
 use crate::types::reason;
 use crate::window::rolling::Rolling;
-
-/// Memory that a lane lends to the models while they run.
-#[derive(Debug, Default)]
-pub struct Scratch {
-    input: Vec<f32>,
-    work: Vec<f32>,
-    out: Vec<f32>,
-}
-
-impl Scratch {
-    /// Grows to what a generation's members need; only when a track is opened or a generation moves.
-    pub fn fit(&mut self, generation: &Generation) {
-        let grow = |buffer: &mut Vec<f32>, length: usize| {
-            if buffer.len() < length {
-                buffer.resize(length, 0.0);
-            }
-        };
-        for member in &generation.bundle.members {
-            grow(&mut self.input, member.backend.input_width());
-            grow(&mut self.work, member.backend.scratch_len());
-            grow(&mut self.out, member.backend.output_width());
-        }
-    }
-}
 
 /// One output of the newest prediction.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -61,7 +38,8 @@ pub struct MemberAnswer {
     pub member: usize,
     /// Number of the output.
     pub output: usize,
-    /// OK, MODEL_OUTPUT, or WRONG_STATE for a member that is switched off or was not run.
+    /// OK, MODEL_OUTPUT, what the backend said (BACKEND, DEADLINE, CLOSING), or WRONG_STATE for a member that is switched off or
+    /// was not run.
     pub status: Status,
     /// Its value: a probability, or in the output's unit; NaN without one.
     pub value: f64,
@@ -122,7 +100,7 @@ impl Answer {
                 status: Status::WrongState,
                 value: f64::NAN,
                 weight: 0.0,
-                backend: member.backend_bits,
+                backend: member.backend.bits(),
                 compute_ns: 0,
             }));
         }
@@ -155,15 +133,16 @@ pub struct PredictionId {
 impl Track {
     /// Makes the prediction of the newest step, unless that was done: then the same one is flagged
     /// REPEAT and `false` is answered.
-    pub fn predict(&mut self, generation: &Arc<Generation>, id: PredictionId, scratch: &mut Scratch, counters: &LaneCounters) -> bool {
+    pub fn predict(&mut self, instances: &mut Instances, id: PredictionId, counters: &LaneCounters) -> bool {
         let step = self.feed.steps.checked_sub(1);
         self.due = false;
         if self.answer.made && self.answer.step == step {
             self.answer.prediction.signal |= u64::from(flag::REPEAT) << 8;
             return false;
         }
+        let generation = instances.generation.clone();
         if self.answer.generation.number != generation.number {
-            self.take_over(generation);
+            self.take_over(&generation);
         }
         let bundle = &*generation.bundle;
         let policy = &bundle.manifest.policy;
@@ -171,7 +150,7 @@ impl Track {
         let mut reasons = std::mem::take(&mut self.feed.pending) | limits::reasons(&facts, policy) | self.scope_reasons(bundle);
         let runnable = facts.ready && !facts.needed_missing && !facts.beyond_f32;
         let (phase, confidence) = self.phase(bundle);
-        self.run_members(bundle, runnable, scratch, &id);
+        self.run_members(instances, runnable, &id);
         let combined = self.combine_outputs(bundle, phase);
         reasons |= self.member_reasons(bundle, policy.output, counters);
         if runnable {
@@ -179,7 +158,7 @@ impl Track {
         }
         (self.answer.phase_confidence, self.answer.step, self.answer.made) = (confidence, step, true);
         self.keep_valid();
-        self.answer.prediction = self.record(generation, &id, reasons, &combined, phase);
+        self.answer.prediction = self.record(&generation, &id, reasons, &combined, phase);
         counters.predictions.add(1);
         let abstained = self.answer.prediction.action() == Action::Abstain;
         if abstained {
@@ -228,25 +207,27 @@ impl Track {
     }
 
     /// Runs every enabled member once and notes its value for each output that it gives.
-    fn run_members(&mut self, bundle: &Bundle, runnable: bool, scratch: &mut Scratch, id: &PredictionId) {
+    fn run_members(&mut self, instances: &mut Instances, runnable: bool, id: &PredictionId) {
+        let Instances { generation, members, input, out } = instances;
+        let bundle = &generation.bundle;
         let mut answers = self.answer.members.iter_mut();
-        for member in &bundle.members {
+        for (member, instance) in bundle.members.iter().zip(members) {
             let timer = id.sampled.then_some(id.timer);
             let before = timer.map_or(0, |timer| timer.elapsed_ns());
-            let ran = runnable && member.spec.enabled;
-            let out = &mut scratch.out[..member.backend.output_width()];
-            if ran {
-                let input = &mut scratch.input[..member.backend.input_width()];
+            let (input, out) = (&mut input[..member.backend.input_width()], &mut out[..member.backend.output_width()]);
+            let status = if runnable && member.spec.enabled {
                 fill_input(&bundle.schema, &self.feed.window, input);
-                member.backend.run(input, &mut scratch.work, out);
-            }
+                instance.run(input, out).map_or_else(|error| error.status(), |()| Status::Ok)
+            } else {
+                Status::WrongState
+            };
             let compute_ns = timer.map_or(0, |timer| timer.elapsed_ns() - before);
             for (place, answer) in member.places.iter().zip(answers.by_ref()) {
-                let value = ran.then(|| member.spec.form.value(f64::from(out[*place])));
+                let value = (status == Status::Ok).then(|| member.spec.form.value(f64::from(out[*place])));
                 (answer.status, answer.value) = match value {
                     Some(Some(value)) => (Status::Ok, value),
                     Some(None) => (Status::ModelOutput, f64::NAN),
-                    None => (Status::WrongState, f64::NAN),
+                    None => (status, f64::NAN),
                 };
                 (answer.weight, answer.compute_ns) = (0.0, compute_ns);
             }
@@ -294,13 +275,15 @@ impl Track {
         if !of_output().any(|answer| bundle.members[answer.member].spec.enabled) {
             return reason::NO_MODEL;
         }
-        let failed = of_output().filter(|answer| answer.status == Status::ModelOutput).count() as u64;
-        if failed == 0 {
+        let failed = of_output().filter(|answer| !matches!(answer.status, Status::Ok | Status::WrongState));
+        let count = failed.clone().count() as u64;
+        if count == 0 {
             return 0;
         }
-        counters.member_failures.add(failed);
+        counters.member_failures.add(count);
         let silent = of_output().all(|answer| answer.status != Status::Ok);
-        reason::MEMBER_FAILED | if silent { reason::MODEL_OUTPUT } else { 0 }
+        let why = failed.fold(0, |bits, answer| bits | if answer.status == Status::Deadline { reason::DEADLINE } else { reason::MODEL_OUTPUT });
+        reason::MEMBER_FAILED | if silent { why } else { 0 }
     }
 
     fn keep_valid(&mut self) {

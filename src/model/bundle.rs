@@ -8,14 +8,15 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use crate::config::Backends;
 use crate::error::{Error, Result, Status};
 use crate::features::spec::{Missing, Schema};
 use crate::model::backend::Backend;
+use crate::model::choice::{Request, choose};
 use crate::model::golden::{Golden, Worst};
-use crate::model::manifest::{BackendChoice, FileRef, InputShape, Manifest, MemberSpec, hex};
-use crate::model::native;
-use crate::model::onnx_ir::Graph;
+use crate::model::manifest::{FileRef, InputShape, Manifest, MemberSpec, hex};
 use crate::model::stats;
+use crate::model::watchdog::{PATIENT_LIMIT, Patrol, RunLimit};
 use crate::types::prediction::backend;
 
 /// Most bytes of one file of a bundle.
@@ -27,9 +28,9 @@ pub struct Member {
     /// Its place in the manifest.
     pub spec: MemberSpec,
     /// What runs it.
-    pub backend: Box<dyn Backend>,
-    /// Backend bits of the prediction record.
-    pub backend_bits: u16,
+    pub backend: Arc<dyn Backend>,
+    /// Why that.
+    pub why: String,
     /// For each of `spec.gives`, where its value stands in the backend's outputs.
     pub places: Vec<usize>,
     /// Worst disagreement with the golden rows.
@@ -55,20 +56,13 @@ pub struct Bundle {
     pub path: PathBuf,
 }
 
-/// Which backends may be used.
-#[derive(Clone, Copy, Debug)]
-pub struct Allowed {
-    /// Native kernels.
-    pub native: bool,
-}
-
 impl Bundle {
     /// Reads and verifies a bundle's folder: hashes, schema, graphs, contracts, golden rows.
     ///
     /// # Errors
     /// `IO`, `MANIFEST`, `DIGEST`, `MODEL`, `OPERATOR`, `CONTRACT`, `GOLDEN`, `EXTERNAL_DATA`,
-    /// `RUNTIME_MISSING`; every problem of a stage is in the text, the status is that of the first.
-    pub fn open(path: &Path, allowed: Allowed) -> Result<Bundle> {
+    /// `RUNTIME_*`; every problem of a stage is in the text, the status is that of the first.
+    pub fn open(path: &Path, allowed: &Backends, limit: &RunLimit) -> Result<Bundle> {
         let manifest_bytes = read_file(path, "manifest.toml")?;
         let text = crate::config::utf8(&manifest_bytes, "manifest.toml")?;
         let mut manifest = Manifest::parse(text)?;
@@ -84,12 +78,20 @@ impl Bundle {
         }
         let outputs: Vec<String> = manifest.outputs.iter().map(|output| output.name.clone()).collect();
         let golden = Golden::read(&files.golden, &schema, &manifest.members, &outputs, manifest.golden.1)?;
-        let mut members = all(manifest.members.iter().zip(&files.models).map(|(spec, bytes)| Member::compile(spec, bytes, &schema, allowed)), "models")?;
-        let checks = members.iter_mut().zip(&golden.expected).map(|(member, expected)| member.check(&golden.rows, expected, &schema));
+        let mut members = all(manifest.members.iter().zip(&files.models).map(|(spec, bytes)| Member::compile(spec, bytes, &schema, allowed, limit)), "models")?;
+        let checks = members.iter_mut().zip(&golden.expected).map(|(member, expected)| member.check(&golden.rows, expected, &schema, limit));
         all(checks, "golden rows")?;
         let digest = Sha256::digest(&manifest_bytes).into();
         let needed = needed_bits(&schema);
         Ok(Bundle { manifest, schema, schema_hash, digest, members, needed, path: path.to_owned() })
+    }
+
+    /// As [`Bundle::open`], without an engine: foreign runs are watched by a thread that ends with this call.
+    ///
+    /// # Errors
+    /// As [`Bundle::open`]; `THREAD`.
+    pub fn open_alone(path: &Path, allowed: &Backends) -> Result<Bundle> {
+        Bundle::open(path, allowed, &Patrol::start()?.limit(PATIENT_LIMIT))
     }
 
     /// Bytes of all members.
@@ -138,30 +140,31 @@ impl Bundle {
 }
 
 impl Member {
-    fn compile(spec: &MemberSpec, bytes: &[u8], schema: &Schema, allowed: Allowed) -> Result<Member> {
+    fn compile(spec: &MemberSpec, bytes: &[u8], schema: &Schema, allowed: &Backends, limit: &RunLimit) -> Result<Member> {
         let title = format!("model {} ({})", spec.name, spec.file.file);
-        let graph = Graph::parse(bytes).map_err(|error| error.within(&title))?;
-        if matches!(spec.backend, BackendChoice::Ort | BackendChoice::Rten) || !allowed.native {
-            return Err(Error::new(
-                Status::RuntimeMissing,
-                format!("{title}: this build has native kernels only; set backend = \"default\" or \"native\" and allow it"),
-            ));
-        }
-        let backend = native::compile(&graph).map_err(|error| error.within(&title))?;
-        let places = contract(spec, backend.as_ref(), schema).map_err(|error| error.within(&title))?;
-        Ok(Member { spec: spec.clone(), backend, backend_bits: backend::NATIVE, places, worst: Worst::default() })
+        let shape = match spec.input {
+            InputShape::Row => vec![1, schema.width()],
+            InputShape::Window => vec![1, schema.window, schema.width()],
+            InputShape::Members => vec![1, spec.reads.len()],
+        };
+        let request = Request { bytes, shapes: &[shape], asked: spec.backend };
+        let chosen = choose(&request, allowed, limit).map_err(|error| error.within(&title))?;
+        let places = contract(spec, chosen.backend.as_ref(), schema).map_err(|error| error.within(&title))?;
+        Ok(Member { spec: spec.clone(), backend: chosen.backend, why: chosen.why, places, worst: Worst::default() })
     }
 
-    fn check(&mut self, rows: &[Vec<f32>], expected: &[Vec<Option<f64>>], schema: &Schema) -> Result<()> {
+    fn check(&mut self, rows: &[Vec<f32>], expected: &[Vec<Option<f64>>], schema: &Schema, limit: &RunLimit) -> Result<()> {
+        let within = |error: Error| error.within(&format!("model {}", self.spec.name));
         let window = if self.spec.input == InputShape::Window { schema.window } else { 1 };
-        let mut scratch = vec![0.0; self.backend.scratch_len()];
+        let mut instance = self.backend.clone().instance(limit).map_err(within)?;
         let mut out = vec![0.0; self.backend.output_width()];
         for row in window - 1..rows.len() {
             let input = rows[row + 1 - window..=row].concat();
-            if input.iter().any(|value| value.is_nan()) && !self.backend.accepts_missing() {
+            let listed = expected.iter().any(|column| column[row].is_some());
+            if !listed || input.iter().any(|value| value.is_nan()) && !self.backend.accepts_missing() {
                 continue;
             }
-            self.backend.run(&input, &mut scratch, &mut out);
+            instance.run(&input, &mut out).map_err(within)?;
             for (place, column) in self.places.iter().zip(expected) {
                 if let Some(theirs) = column[row] {
                     self.worst.compare(row, f64::from(out[*place]), theirs, &self.spec);
@@ -192,7 +195,7 @@ impl Member {
     fn describe(&self) -> Value {
         json!({
             "name": self.spec.name, "file": self.spec.file.file, "family": self.backend.family(), "summary": self.backend.summary(),
-            "backend": "native", "why": "a native kernel exists for this graph", "enabled": self.spec.enabled,
+            "backend": backend::name(self.backend.bits()), "why": self.why, "enabled": self.spec.enabled,
             "memory_bytes": self.backend.memory_bytes(), "golden_checked": self.worst.checked, "golden_worst_share": self.worst.share,
         })
     }
@@ -201,6 +204,10 @@ impl Member {
 /// Input width, output tensors and columns, and missing values as the manifest says.
 fn contract(spec: &MemberSpec, backend: &dyn Backend, schema: &Schema) -> Result<Vec<usize>> {
     let mut problems = Vec::new();
+    if backend.inputs().len() != 1 {
+        let names: Vec<&str> = backend.inputs().iter().map(|port| port.name.as_str()).collect();
+        problems.push(format!("the graph has the inputs {}, a member reads one", names.join(", ")));
+    }
     let rows = if spec.input == InputShape::Window { schema.window } else { 1 };
     if backend.input_width() != rows * schema.width() {
         problems.push(format!(
@@ -225,10 +232,10 @@ fn place(backend: &dyn Backend, tensor: &str, column: usize) -> Result<usize, St
     let mut start = 0;
     for port in backend.outputs() {
         if port.name == tensor {
-            let missing = || format!("tensor {tensor} has {} columns, [{column}] is not there", port.width);
-            return if column < port.width { Ok(start + column) } else { Err(missing()) };
+            let missing = || format!("tensor {tensor} has {} columns, [{column}] is not there", port.width());
+            return if column < port.width() { Ok(start + column) } else { Err(missing()) };
         }
-        start += port.width;
+        start += port.width();
     }
     let names: Vec<&str> = backend.outputs().iter().map(|port| port.name.as_str()).collect();
     Err(format!("no output tensor {tensor}; the graph gives {}", names.join(", ")))

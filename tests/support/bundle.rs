@@ -77,18 +77,26 @@ pub struct Member {
     pub output: String,
     /// Values that it reads, such as `lr.up`, instead of features.
     pub reads: Vec<String>,
+    /// Further keys of its line, such as `backend = "ort"`.
+    pub keys: Vec<&'static str>,
 }
 
 impl Member {
     /// A member of weight 1 that takes part and gives `up`.
     pub fn new(name: &str, graph: Graph) -> Member {
-        Member { name: name.into(), graph, enabled: true, weight: 1.0, output: "up".into(), reads: Vec::new() }
+        Member { name: name.into(), graph, enabled: true, weight: 1.0, output: "up".into(), reads: Vec::new(), keys: Vec::new() }
     }
 
     /// A regression over other members' values.
     pub fn over(name: &str, reads: &[&str], weights: &[f32], bias: f32) -> Member {
         let reads = reads.iter().map(|read| (*read).to_owned()).collect();
         Member { reads, ..Member::new(name, Graph::Logistic(weights.to_vec(), bias)) }
+    }
+
+    /// The same with a further key.
+    pub fn with(mut self, key: &'static str) -> Member {
+        self.keys.push(key);
+        self
     }
 
     fn reads_window(&self, features: usize) -> bool {
@@ -103,6 +111,8 @@ pub enum Graph {
     Logistic(Vec<f32>, f32),
     /// x / x: 1, and NaN where the first feature is 0. The number is the model's input width.
     Ratio(usize),
+    /// A graph of `tests/graphs`: 0.7 where its only feature is at most 0.5, above that what its name says.
+    Foreign(&'static str),
 }
 
 impl Graph {
@@ -110,6 +120,7 @@ impl Graph {
         match self {
             Graph::Logistic(weights, bias) => onnx::logistic(weights, *bias),
             Graph::Ratio(width) => onnx::ratio(*width),
+            Graph::Foreign(name) => std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/graphs/{name}.onnx"))).expect("a graph"),
         }
     }
 
@@ -117,17 +128,19 @@ impl Graph {
         match self {
             Graph::Logistic(weights, _) => weights.len(),
             Graph::Ratio(width) => *width,
+            Graph::Foreign(_) => 1,
         }
     }
 
     fn gives(&self) -> &'static str {
-        if matches!(self, Graph::Ratio(_)) { "y[0]" } else { "probabilities[1]" }
+        if matches!(self, Graph::Logistic(..)) { "probabilities[1]" } else { "y[0]" }
     }
 
     fn expected(&self, input: &[f32]) -> Option<f64> {
         match self {
             Graph::Logistic(weights, bias) => Some(logistic(weights, *bias, input)),
             Graph::Ratio(_) => (input[0] != 0.0).then_some(1.0),
+            Graph::Foreign(_) => (input[0] <= 0.5).then_some(0.7),
         }
     }
 }
@@ -288,10 +301,11 @@ fn model_line(options: &Options, member: &Member, sha256: &[u8; 32]) -> String {
     let form = if options.amounts.contains(&member.output) { "value" } else { "probability" };
     let gives: Vec<String> = given(options, member).iter().map(|(output, place)| format!("{output} = \"{place}\"")).collect();
     format!(
-        "{name} = {{ file = \"{name}.onnx\", sha256 = \"{}\", {input}, form = \"{form}\", gives = {{ {} }}, abs = 1e-6, rel = 1e-5, enabled = {} }}\n",
+        "{name} = {{ file = \"{name}.onnx\", sha256 = \"{}\", {input}, form = \"{form}\", gives = {{ {} }}, abs = 1e-6, rel = 1e-5, enabled = {}{} }}\n",
         hex(sha256),
         gives.join(", "),
         member.enabled,
+        member.keys.iter().map(|key| format!(", {key}")).collect::<String>(),
         name = member.name,
     )
 }

@@ -150,6 +150,8 @@ pub struct MemberSpec {
     pub rel: f64,
     /// Asked backend.
     pub backend: BackendChoice,
+    /// Most time of a run on a foreign backend, us.
+    pub deadline_us: Option<u64>,
     /// It takes part unless switched off.
     pub enabled: bool,
 }
@@ -219,8 +221,12 @@ fn read_member(name: String, mut section: Section<'_>, outputs: &[OutputSpec], b
     let backend = choices[section.choice("backend", 0, &["default", "native", "ort", "rten"])];
     let enabled = section.or("enabled", true);
     later_keys(&mut section);
+    let deadline_us = section.get::<u64>("deadline_us");
+    if deadline_us == Some(0) {
+        section.wrong("deadline_us", "must be above 0; leave it out for the default of 1 s");
+    }
     section.finish();
-    Some(MemberSpec { name, file: file?, input, reads, form, gives, abs, rel, backend, enabled })
+    Some(MemberSpec { name, file: file?, input, reads, form, gives, abs, rel, backend, deadline_us, enabled })
 }
 
 /// Keys whose other values come with later backends: the default is accepted, the rest refused by name.
@@ -231,9 +237,6 @@ fn later_keys(section: &mut Section<'_>) {
         {
             section.wrong(key, &format!("\"{value}\" is not in this build, only \"{only}\""));
         }
-    }
-    if let Some(0) = section.get::<u64>("deadline_us") {
-        section.wrong("deadline_us", "must be above 0; leave it out for none");
     }
 }
 

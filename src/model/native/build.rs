@@ -100,6 +100,7 @@ struct Builder<'a> {
     steps: Vec<Step>,
     next: usize,
     scratch_len: usize,
+    input_shape: Vec<usize>,
 }
 
 impl<'a> Builder<'a> {
@@ -112,8 +113,8 @@ impl<'a> Builder<'a> {
         }
         let shape = shape::of_input(input)?;
         let width = shape::width(&shape);
-        let slots = BTreeMap::from([(input.name.as_str(), Slot { place: Place::Row, shape })]);
-        Ok((Builder { graph, slots, steps: Vec::new(), next: 0, scratch_len: 0 }, width))
+        let slots = BTreeMap::from([(input.name.as_str(), Slot { place: Place::Row, shape: shape.clone() })]);
+        Ok((Builder { graph, slots, steps: Vec::new(), next: 0, scratch_len: 0, input_shape: shape }, width))
     }
 
     fn node(&mut self, node: &'a Node) -> Result<()> {
@@ -177,13 +178,13 @@ impl<'a> Builder<'a> {
         let (mut ports, mut places) = (Vec::new(), Vec::new());
         for output in self.graph.outputs.iter().filter(|output| output.elem_type == FLOAT) {
             let slot = self.slots.get(output.name.as_str()).ok_or_else(|| unable(format!("the output {} is no value of the row", shown(&output.name))))?;
-            ports.push(Port { name: output.name.clone(), width: slot.width() });
+            ports.push(Port { name: output.name.clone(), dims: slot.shape.clone() });
             places.push(slot.place);
         }
         if ports.is_empty() {
             return Err(unable("the graph has no float32 output"));
         }
-        let input = self.graph.inputs.first().map(|input| input.name.clone()).unwrap_or_default();
-        Ok(Plan { input, input_width, steps: self.steps, ports, places, scratch_len: self.scratch_len })
+        let inputs = self.graph.inputs.iter().map(|input| Port { name: input.name.clone(), dims: self.input_shape.clone() }).collect();
+        Ok(Plan { inputs, input_width, steps: self.steps, ports, places, scratch_len: self.scratch_len })
     }
 }

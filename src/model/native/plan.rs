@@ -1,10 +1,15 @@
 //! A compiled graph: steps that run one after the other over one row, in scratch memory that the caller owns.
 
+use std::sync::Arc;
+
 use super::linear::Linear;
 use super::rowwise::{Binary, Norm, Scaler, Unary};
 use super::scores::{Second, Transform};
 use super::tree::Trees;
-use crate::model::backend::{Backend, Port};
+use crate::error::Result;
+use crate::model::backend::{Backend, Instance, Port};
+use crate::model::watchdog::RunLimit;
+use crate::types::prediction::backend;
 
 /// Where a value lies while a row runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,7 +101,7 @@ fn read<'a>(row: &'a [f32], made: &'a [f32], place: Place, width: usize) -> &'a 
 /// A compiled graph.
 #[derive(Debug)]
 pub(super) struct Plan {
-    pub(super) input: String,
+    pub(super) inputs: Vec<Port>,
     pub(super) input_width: usize,
     pub(super) steps: Vec<Step>,
     pub(super) ports: Vec<Port>,
@@ -126,13 +131,39 @@ impl Plan {
         self.steps.iter().filter(reads).map(|step| &step.kernel)
     }
 
+    /// Runs one row; the outputs are NaN where lengths are not the plan's. The content of `scratch` before does not matter.
+    fn run(&self, row: &[f32], scratch: &mut [f32], out: &mut [f32]) {
+        if row.len() != self.input_width || scratch.len() < self.scratch_len || out.len() != self.output_width() {
+            out.fill(f32::NAN);
+            return;
+        }
+        for step in &self.steps {
+            step.run(row, scratch);
+        }
+        self.copy_out(row, scratch, out);
+    }
+
     fn copy_out(&self, row: &[f32], scratch: &[f32], out: &mut [f32]) {
         let mut rest = out;
         for (port, place) in self.ports.iter().zip(&self.places) {
-            let (to, more) = rest.split_at_mut(port.width);
-            to.copy_from_slice(read(row, scratch, *place, port.width));
+            let (to, more) = rest.split_at_mut(port.width());
+            to.copy_from_slice(read(row, scratch, *place, port.width()));
             rest = more;
         }
+    }
+}
+
+/// A plan with scratch memory of its own.
+#[derive(Debug)]
+struct Working {
+    plan: Arc<Plan>,
+    scratch: Box<[f32]>,
+}
+
+impl Instance for Working {
+    fn run(&mut self, input: &[f32], out: &mut [f32]) -> Result<()> {
+        self.plan.run(input, &mut self.scratch, out);
+        Ok(())
     }
 }
 
@@ -151,20 +182,16 @@ impl Backend for Plan {
         if all.is_empty() { format!("{} steps on {} inputs", self.steps.len(), self.input_width) } else { all.join("; ") }
     }
 
-    fn input(&self) -> &str {
-        &self.input
+    fn bits(&self) -> u16 {
+        backend::NATIVE
     }
 
-    fn input_width(&self) -> usize {
-        self.input_width
+    fn inputs(&self) -> &[Port] {
+        &self.inputs
     }
 
     fn outputs(&self) -> &[Port] {
         &self.ports
-    }
-
-    fn scratch_len(&self) -> usize {
-        self.scratch_len
     }
 
     fn accepts_missing(&self) -> bool {
@@ -172,15 +199,9 @@ impl Backend for Plan {
         self.readers().next().is_some() && self.readers().all(tracks) && !self.places.contains(&Place::Row)
     }
 
-    fn run(&self, row: &[f32], scratch: &mut [f32], out: &mut [f32]) {
-        if row.len() != self.input_width || scratch.len() < self.scratch_len || out.len() != self.output_width() {
-            out.fill(f32::NAN);
-            return;
-        }
-        for step in &self.steps {
-            step.run(row, scratch);
-        }
-        self.copy_out(row, scratch, out);
+    fn instance(self: Arc<Self>, _: &RunLimit) -> Result<Box<dyn Instance>> {
+        let scratch = vec![0.0; self.scratch_len].into();
+        Ok(Box::new(Working { plan: self, scratch }))
     }
 
     fn memory_bytes(&self) -> usize {
