@@ -9,7 +9,7 @@ mod switching;
 pub use ensemble::{Calibration, EnsembleSpec, Mix, PhaseSpec};
 pub use members::{BackendChoice, Form, Give, InputShape, MemberSpec, OutputSpec, Task};
 pub use policy::{EdgeSpec, Policy, PolicyKind};
-pub use stacking::Read;
+pub use stacking::MemberRead;
 
 use serde_json::Value;
 use toml::de::DeValue;

@@ -1,6 +1,6 @@
 //! Outputs and members of a bundle.
 
-use super::stacking::{Read, read_reads};
+use super::stacking::{MemberRead, read_reads};
 use super::{FileRef, read_file_keys};
 use crate::config::text::Section;
 use crate::types::probability::sigmoid;
@@ -139,7 +139,7 @@ pub struct MemberSpec {
     /// What it reads.
     pub input: InputShape,
     /// The values of a meta-model's input, in its order; empty for others.
-    pub reads: Vec<Read>,
+    pub reads: Vec<MemberRead>,
     /// What it gives.
     pub form: Form,
     /// Where, for which outputs.

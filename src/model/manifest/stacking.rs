@@ -5,7 +5,7 @@ use crate::config::text::Section;
 
 /// One value that a meta-model reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Read {
+pub struct MemberRead {
     /// Number of the member, below the reader's own.
     pub member: usize,
     /// Number of the output for which it is that member's value.
@@ -13,7 +13,7 @@ pub struct Read {
 }
 
 /// `reads` of a member; `before` are the members that stand before it.
-pub(super) fn read_reads(section: &mut Section<'_>, input: InputShape, before: &[MemberSpec], outputs: &[OutputSpec]) -> Vec<Read> {
+pub(super) fn read_reads(section: &mut Section<'_>, input: InputShape, before: &[MemberSpec], outputs: &[OutputSpec]) -> Vec<MemberRead> {
     if input != InputShape::Members {
         if section.raw("reads").is_some() {
             section.wrong("reads", "only a member with input = \"members\" reads others");
@@ -36,10 +36,10 @@ pub(super) fn read_reads(section: &mut Section<'_>, input: InputShape, before: &
 }
 
 /// The value of the name `member.output`. Both parts may hold dots, so every value's own name is compared.
-fn find(name: &str, before: &[MemberSpec], outputs: &[OutputSpec]) -> Result<Read, String> {
-    let title = |read: &Read| format!("{}.{}", before[read.member].name, outputs[read.output].name);
-    let given = |(member, spec): (usize, &MemberSpec)| spec.gives.iter().map(move |give| Read { member, output: give.output }).collect::<Vec<_>>();
-    let all: Vec<Read> = before.iter().enumerate().flat_map(given).collect();
+fn find(name: &str, before: &[MemberSpec], outputs: &[OutputSpec]) -> Result<MemberRead, String> {
+    let title = |read: &MemberRead| format!("{}.{}", before[read.member].name, outputs[read.output].name);
+    let given = |(member, spec): (usize, &MemberSpec)| spec.gives.iter().map(move |give| MemberRead { member, output: give.output }).collect::<Vec<_>>();
+    let all: Vec<MemberRead> = before.iter().enumerate().flat_map(given).collect();
     let mut found = all.iter().filter(|read| title(read) == name);
     match (found.next(), found.next()) {
         (Some(read), None) if before[read.member].input == InputShape::Members => {
