@@ -24,13 +24,18 @@ pub struct Combined {
     pub share: f64,
 }
 
+impl Combined {
+    /// Nobody answered.
+    pub const NONE: Combined = Combined { value: None, agreement: f64::NAN, share: 0.0 };
+}
+
 /// Combines the votes for one output. `probability`: the unit is one. `opinions` are what must agree: the
 /// votes that answered, in which the members that a meta-model reads stand for it.
 pub fn combine(votes: impl Iterator<Item = Vote> + Clone, opinions: impl Iterator<Item = Vote> + Clone, mix: Mix, probability: bool) -> Combined {
     let total: f64 = votes.clone().map(|vote| vote.weight).sum();
     let weight: f64 = answered(votes.clone()).map(|(weight, _)| weight).sum();
     if weight <= 0.0 {
-        return Combined { value: None, agreement: f64::NAN, share: 0.0 };
+        return Combined::NONE;
     }
     let value = if probability && mix == Mix::Logit { sigmoid(mean(votes, logit)) } else { mean(votes, |value| value) };
     let agreement = if probability { agreement(opinions) } else { f64::NAN };
