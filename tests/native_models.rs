@@ -3,10 +3,13 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use foretick::model::backend::Backend;
+use foretick::Status;
+use foretick::model::backend::{Backend, Instance};
 use foretick::model::native;
-use foretick::model::onnx_ir::Graph;
+use foretick::model::onnx_ir::{Dim, Graph};
+use foretick::model::watchdog::RunLimit;
 
 /// |ours - theirs| <= ABS + REL |theirs|
 const ABS: f64 = 1e-6;
@@ -16,20 +19,48 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("models/fixtures")
 }
 
-fn compiled(path: &Path) -> Box<dyn Backend> {
-    let graph = Graph::parse(&fs::read(path).unwrap()).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    native::compile(&graph, None).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+fn parsed(path: &Path) -> Graph {
+    Graph::parse(&fs::read(path).unwrap()).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-fn load(name: &str) -> Box<dyn Backend> {
+fn compiled(path: &Path) -> Arc<dyn Backend> {
+    native::compile(&parsed(path), None).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn load(name: &str) -> Arc<dyn Backend> {
     compiled(&folder().join(name).with_extension("onnx"))
 }
 
-fn fixtures() -> Vec<PathBuf> {
+fn graphs(folder: &Path) -> Vec<PathBuf> {
     let mut found: Vec<PathBuf> =
-        fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.extension().is_some_and(|ext| ext == "onnx")).collect();
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.extension().is_some_and(|ext| ext == "onnx")).collect();
     found.sort();
     found
+}
+
+fn fixtures() -> Vec<PathBuf> {
+    graphs(&folder())
+}
+
+fn is_refused(path: &Path) -> bool {
+    path.file_name().unwrap().to_string_lossy().starts_with("refused_")
+}
+
+/// Neural networks; those that no kernel runs apart.
+fn nets() -> (Vec<PathBuf>, Vec<PathBuf>) {
+    graphs(&folder().join("nets")).into_iter().partition(|path| !is_refused(path))
+}
+
+/// The table of `CASE.onnx` or `CASE.VARIANT.onnx`: several graphs of one model share it.
+fn table_path(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap().to_string_lossy();
+    path.with_file_name(format!("{}.csv", name.split('.').next().unwrap()))
+}
+
+/// Header of a table: the input columns, then the outputs.
+fn header(path: &Path) -> (Vec<String>, Vec<String>) {
+    let text = fs::read_to_string(table_path(path)).unwrap();
+    text.lines().next().unwrap().split(',').map(str::to_owned).partition(|name| name.starts_with('x'))
 }
 
 /// A fixture's rows with the answers that belong to them, and where those stand among the model's outputs.
@@ -41,13 +72,11 @@ struct Table {
 
 impl Table {
     fn read(path: &Path, backend: &dyn Backend) -> Table {
-        let text = fs::read_to_string(path.with_extension("csv")).unwrap();
-        let mut lines = text.lines();
-        let header: Vec<&str> = lines.next().unwrap().split(',').collect();
-        let inputs = header.iter().filter(|name| name.starts_with('x')).count();
-        let columns = header[inputs..].iter().map(|name| column(backend, name)).collect();
+        let text = fs::read_to_string(table_path(path)).unwrap();
+        let (inputs, outputs) = header(path);
+        let (inputs, columns) = (inputs.len(), outputs.iter().map(|name| column(backend, name)).collect());
         let mut table = Table { rows: Vec::new(), answers: Vec::new(), columns };
-        for line in lines {
+        for line in text.lines().skip(1) {
             let cells: Vec<&str> = line.split(',').collect();
             table.rows.push(cells[..inputs].iter().map(|cell| cell.parse().unwrap()).collect());
             table.answers.push(cells[inputs..].iter().map(|cell| cell.parse().unwrap()).collect());
@@ -64,15 +93,18 @@ fn column(backend: &dyn Backend, name: &str) -> usize {
         if port.name == tensor {
             return start + index.parse::<usize>().unwrap();
         }
-        start += port.width;
+        start += port.width();
     }
     panic!("no output {tensor}");
 }
 
-fn run(backend: &dyn Backend, row: &[f32]) -> Vec<f32> {
+fn instance(backend: &Arc<dyn Backend>) -> Box<dyn Instance> {
+    backend.clone().instance(&RunLimit::none()).unwrap()
+}
+
+fn run(backend: &Arc<dyn Backend>, row: &[f32]) -> Vec<f32> {
     let mut out = vec![f32::NAN; backend.output_width()];
-    let mut scratch = vec![f32::NAN; backend.scratch_len()];
-    backend.run(row, &mut scratch, &mut out);
+    instance(backend).run(row, &mut out).unwrap();
     out
 }
 
@@ -87,7 +119,7 @@ fn every_fixture_gives_what_its_library_gives() {
         assert!(table.rows.len() >= 30 && !table.columns.is_empty());
         let (mut worst, mut misses) = (0.0_f64, 0);
         for (row, answers) in table.rows.iter().zip(&table.answers) {
-            let out = run(&*backend, row);
+            let out = run(&backend, row);
             for (column, theirs) in table.columns.iter().zip(answers) {
                 let error = (f64::from(out[*column]) - theirs).abs();
                 worst = worst.max(error / (1.0 + theirs.abs()));
@@ -104,15 +136,40 @@ fn every_fixture_gives_what_its_library_gives() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
+/// A window's columns are `x0_0` to `x5_2`: the last one tells its 6 steps of 3 features, which the graph must agree with.
+#[test]
+fn every_neural_graph_fits_its_table() {
+    let (found, refused) = nets();
+    assert!(found.len() >= 60 && refused.len() >= 5, "fixtures are missing");
+    for path in &found {
+        let graph = parsed(path);
+        let [input] = graph.inputs.as_slice() else { panic!("{}: several inputs", path.display()) };
+        let (inputs, _) = header(path);
+        let last: Vec<usize> = inputs.last().unwrap()[1..].split('_').map(|number| number.parse().unwrap()).collect();
+        let fixed: Vec<Dim> = last.iter().map(|last| Dim::Fixed(last + 1)).collect();
+        assert_eq!(input.dims.as_ref().unwrap()[1..], fixed, "{}", path.display());
+        assert_eq!(inputs.len(), last.iter().map(|last| last + 1).product::<usize>(), "{}", path.display());
+    }
+}
+
+#[test]
+fn what_no_kernel_runs_is_refused() {
+    for path in nets().1 {
+        let error = native::compile(&parsed(&path), None).expect_err(&path.display().to_string());
+        // No standard node has the shapes of a projection: that one is a fault of the graph.
+        assert!(matches!(error.status(), Status::Operator | Status::Model), "{}: {error}", path.display());
+    }
+}
+
 #[test]
 fn backends_say_what_they_are() {
     let linear = load("four_logistic");
-    assert_eq!((linear.family(), linear.input(), linear.input_width()), ("linear", "x", 5));
+    assert_eq!((linear.family(), linear.inputs()[0].name.as_str(), linear.inputs()[0].dims.as_slice()), ("linear", "x", &[1, 5][..]));
     assert_eq!(linear.outputs().len(), 1);
-    assert_eq!((linear.outputs()[0].name.as_str(), linear.outputs()[0].width), ("p", 4));
+    assert_eq!((linear.outputs()[0].name.as_str(), linear.outputs()[0].dims.as_slice()), ("p", &[1, 4][..]));
     assert!(!linear.accepts_missing() && linear.thresholds().is_empty());
     let trees = load("xgb_2_missing");
-    assert_eq!((trees.family(), trees.input()), ("tree ensemble", "X"));
+    assert_eq!((trees.family(), trees.inputs()[0].name.as_str()), ("tree ensemble", "X"));
     assert!(trees.summary().starts_with("17 trees, depth 3, ") && trees.summary().ends_with(" nodes, <, missing values"), "{}", trees.summary());
     assert!(trees.accepts_missing());
     assert_eq!(trees.outputs().iter().map(|port| port.name.as_str()).collect::<Vec<_>>(), ["probabilities"]);
@@ -124,24 +181,25 @@ fn backends_say_what_they_are() {
 fn a_wrong_length_gives_nan_and_no_panic() {
     for path in fixtures() {
         let backend = compiled(&path);
-        let (mut scratch, mut out) = (vec![0.0; backend.scratch_len()], vec![0.0; backend.output_width()]);
-        backend.run(&[1.0; 4], &mut scratch, &mut out);
+        let (mut instance, mut out) = (instance(&backend), vec![0.0; backend.output_width()]);
+        instance.run(&vec![1.0; backend.input_width() - 1], &mut out).unwrap();
         assert!(out.iter().all(|value| value.is_nan()));
         let mut short = vec![0.0; backend.output_width() + 1];
-        backend.run(&[1.0; 5], &mut scratch, &mut short);
+        instance.run(&vec![1.0; backend.input_width()], &mut short).unwrap();
         assert!(short.iter().all(|value| value.is_nan()));
     }
 }
 
-/// Every sum over trees has one order: the answers of one row are the same bits every time, whatever the scratch memory held.
+/// Every sum over trees has one order: the answers of one row are the same bits every time, whatever ran before.
 #[test]
 fn answers_do_not_depend_on_scratch() {
     for path in fixtures() {
         let backend = compiled(&path);
-        let row = [0.3, -1.2, 0.0, 2.5, -0.7];
-        let first = run(&*backend, &row);
-        let (mut scratch, mut out) = (vec![f32::from_bits(u32::MAX); backend.scratch_len() + 3], vec![0.0; backend.output_width()]);
-        backend.run(&row, &mut scratch, &mut out);
+        let row: Vec<f32> = [0.3, -1.2, 0.0, 2.5, -0.7].into_iter().cycle().take(backend.input_width()).collect();
+        let first = run(&backend, &row);
+        let (mut instance, mut out) = (instance(&backend), vec![0.0; backend.output_width()]);
+        instance.run(&vec![f32::NAN; row.len()], &mut out).unwrap();
+        instance.run(&row, &mut out).unwrap();
         let bits = |values: &[f32]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
         assert_eq!(bits(&first), bits(&out), "{}", path.display());
     }
@@ -153,7 +211,7 @@ fn infinite_inputs_take_a_side() {
         let backend = compiled(&path);
         if backend.family() == "tree ensemble" {
             for value in [f32::INFINITY, f32::NEG_INFINITY] {
-                assert!(run(&*backend, &[value; 5]).iter().all(|value| value.is_finite()), "{}", path.display());
+                assert!(run(&backend, &vec![value; backend.input_width()]).iter().all(|value| value.is_finite()), "{}", path.display());
             }
         }
     }

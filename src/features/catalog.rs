@@ -8,8 +8,10 @@ use crate::features::ops::{
     book::{BookDepth, DepthValue, SpreadRatio},
     cci::Cci,
     change::{Momentum, RateOfChange},
+    given::Given,
     macd::Macd,
     order_flow::OrderFlowRatio,
+    price::Price,
     role_return::RoleReturn,
     rsi::Rsi,
     stochastic::{StochasticK, WilliamsR},
@@ -29,6 +31,8 @@ pub enum Input {
     Taker,
     /// A book or quotes of the role that the feature names.
     RoleBook,
+    /// Nothing: the value comes with a row of the caller's, under the name in `field`.
+    Caller,
 }
 
 impl Input {
@@ -40,6 +44,7 @@ impl Input {
             Input::Book => "book",
             Input::Taker => "taker side",
             Input::RoleBook => "book of the role",
+            Input::Caller => "caller's row",
         }
     }
 }
@@ -158,7 +163,12 @@ fn book_depth(value: DepthValue, p: &Params) -> Box<dyn Op> {
     Box::new(BookDepth { value, levels: p.n() })
 }
 
-/// Every operator, in the order of the baseline.
+/// A price of the step itself.
+const fn price(name: &'static str, text: &'static str, build: fn(&Params) -> Box<dyn Op>) -> OpInfo {
+    OpInfo { name, params: &[], field: None, input: Input::Steps, text, first: |_| 0, converge: 0, needs: no_needs, build }
+}
+
+/// Every operator: those of the baseline in its order, then the others.
 pub static OPS: &[OpInfo] = &[
     OpInfo {
         name: "price_change",
@@ -437,6 +447,21 @@ pub static OPS: &[OpInfo] = &[
         converge: 0,
         needs: no_needs,
         build: |p| Box::new(RoleReturn::new(p.role, p.n())),
+    },
+    price("open", "first price of the step", |_| Box::new(Price { column: Column::Open })),
+    price("high", "highest price of the step", |_| Box::new(Price { column: Column::High })),
+    price("low", "lowest price of the step", |_| Box::new(Price { column: Column::Low })),
+    price("close", "last price of the step", |_| Box::new(Price { column: Column::Close })),
+    OpInfo {
+        name: "given",
+        params: &[],
+        field: None,
+        input: Input::Caller,
+        text: "the caller's value named by field, in his own row (predict_row); missing in every row of a track; scale zscore, minmax or none",
+        first: |_| 0,
+        converge: 0,
+        needs: no_needs,
+        build: |_| Box::new(Given),
     },
 ];
 
