@@ -6,6 +6,7 @@ mod support;
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
+use foretick::model::watchdog::RunLimit;
 
 /// Rows that differ, so that no path through a tree is learnt by heart.
 fn rows(width: usize) -> Vec<Vec<f32>> {
@@ -23,11 +24,11 @@ fn members(c: &mut Criterion) {
         for member in &bundle.members {
             let backend = &member.backend;
             let (rows, mut at) = (rows(backend.input_width()), 0);
-            let (mut scratch, mut out) = (vec![0.0; backend.scratch_len()], vec![0.0; backend.output_width()]);
+            let (mut instance, mut out) = (backend.clone().instance(&RunLimit::none()).unwrap(), vec![0.0; backend.output_width()]);
             c.bench_function(&format!("{folder} {}: {}", member.spec.name, backend.summary()), |b| {
                 b.iter(|| {
                     at = (at + 1) % rows.len();
-                    backend.run(black_box(&rows[at]), &mut scratch, &mut out);
+                    instance.run(black_box(&rows[at]), &mut out).unwrap();
                     out[0]
                 });
             });

@@ -7,16 +7,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use foretick::model::store::{Publish, Reader, Store};
+use foretick::model::instances::RunPolicy;
+use foretick::model::store::{Publish, Store};
+use foretick::model::watchdog::RunLimit;
 use support::{Market, SLOT};
 
 fn store(c: &mut Criterion) {
     let (_engine, bundle) = support::bundle("sim/v1");
-    let store = Store::default();
+    let store = Store::new(RunPolicy { limit: RunLimit::none() });
     let item = [Publish { slot: SLOT.into(), bundle, replace: false }];
     store.publish(&item, 64, true).unwrap();
-    let mut reader = Reader::new(store.find(SLOT).unwrap()).unwrap();
-    c.bench_function("generation check, nothing new", |b| b.iter(|| reader.refresh().0.number));
+    let mut reader = store.reader(SLOT).unwrap().unwrap();
+    c.bench_function("generation check, nothing new", |b| b.iter(|| reader.refresh().0.generation.number));
     c.bench_function("publish", |b| b.iter(|| store.publish(&item, 64, true).unwrap()));
     c.bench_function("generation check after a publish", |b| {
         b.iter_custom(|iterations| {
@@ -24,7 +26,7 @@ fn store(c: &mut Criterion) {
             for _ in 0..iterations {
                 store.publish(&item, 64, true).unwrap();
                 let start = Instant::now();
-                std::hint::black_box(reader.refresh().0.number);
+                std::hint::black_box(reader.refresh().0.generation.number);
                 elapsed += start.elapsed();
             }
             elapsed

@@ -21,6 +21,12 @@ impl Clock {
         Clock(source)
     }
 
+    /// Which clock it is.
+    #[must_use]
+    pub fn source(&self) -> ClockSource {
+        self.0
+    }
+
     /// The decision time: the host's when it gave one, else the clock's; `None` when the clock is the
     /// host's and the host gave none.
     #[must_use]

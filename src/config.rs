@@ -2,6 +2,8 @@
 
 pub mod text;
 
+use std::path::PathBuf;
+
 use crate::error::{Result, Status};
 use text::{Problems, Section};
 
@@ -29,8 +31,27 @@ pub struct Limits {
     pub memory_mb: u64,
 }
 
+/// Which backends may run models.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Backends {
+    /// Native kernels.
+    pub native: bool,
+    /// ONNX Runtime.
+    pub ort: bool,
+    /// Its library's file; `None` looks in `ORT_DYLIB_PATH`, then beside our own library.
+    pub ort_library: Option<PathBuf>,
+    /// Upper bound of a foreign run's time, us; `None` leaves the manifest's.
+    pub deadline_us: Option<u64>,
+}
+
+impl Default for Backends {
+    fn default() -> Backends {
+        Backends { native: true, ort: true, ort_library: None, deadline_us: None }
+    }
+}
+
 /// Options of an engine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EngineConfig {
     /// Housekeeping threads: 1, or 0 when the host does the housekeeping.
     pub threads: u32,
@@ -42,8 +63,8 @@ pub struct EngineConfig {
     pub housekeeping_ms: u64,
     /// How long closing waits for callers inside, ms.
     pub close_timeout_ms: u64,
-    /// Native kernels are allowed.
-    pub native: bool,
+    /// What may run models.
+    pub backends: Backends,
     /// One earlier generation is kept for going back.
     pub keep_previous: bool,
     /// Stage latencies are sampled.
@@ -59,7 +80,7 @@ impl Default for EngineConfig {
             limits,
             housekeeping_ms: 10,
             close_timeout_ms: 5_000,
-            native: true,
+            backends: Backends::default(),
             keep_previous: true,
             latency: true,
         }
@@ -78,7 +99,7 @@ impl EngineConfig {
                 threads: root.within("threads", base.threads, 0, 1),
                 clock: [ClockSource::System, ClockSource::Host][root.choice("clock", 0, &["system", "host"])],
                 limits: limits(root, base.limits),
-                native: backends(root),
+                backends: backends(root),
                 ..sections(root, base)
             }
         })
@@ -98,30 +119,39 @@ fn limits(root: &mut Section<'_>, base: Limits) -> Limits {
     limits
 }
 
-/// Names of backends that are allowed; those that this build lacks are skipped.
-fn backends(root: &mut Section<'_>) -> bool {
-    let Some(mut section) = root.table("models") else { return true };
+/// Backends that are allowed; those that this build lacks are skipped.
+fn backends(root: &mut Section<'_>) -> Backends {
+    let base = Backends::default();
+    let Some(mut section) = root.table("models") else { return base };
     let names: Vec<String> = section.or("backends", vec!["native".into(), "ort".into(), "rten".into()]);
     if let Some(unknown) = names.iter().find(|name| !["native", "ort", "rten"].contains(&name.as_str())) {
         section.wrong("backends", &format!("\"{unknown}\" is none of native, ort, rten"));
     }
+    let allows = |name: &str| names.iter().any(|known| known == name);
+    let library: String = section.or("ort_library", String::new());
+    let deadline_us = section.within("deadline_us", 0, 0, 3_600_000_000);
+    let backends = Backends {
+        native: allows("native"),
+        ort: allows("ort"),
+        ort_library: (!library.is_empty()).then(|| library.into()),
+        deadline_us: (deadline_us > 0).then_some(deadline_us),
+    };
     section.finish();
-    names.iter().any(|name| name == "native")
+    backends
 }
 
-fn sections(root: &mut Section<'_>, base: EngineConfig) -> EngineConfig {
-    let mut config = base;
+fn sections(root: &mut Section<'_>, mut config: EngineConfig) -> EngineConfig {
     if let Some(mut section) = root.table("housekeeping") {
-        config.housekeeping_ms = section.within("interval_ms", base.housekeeping_ms, 1, 60_000);
-        config.close_timeout_ms = section.within("close_timeout_ms", base.close_timeout_ms, 0, 3_600_000);
+        config.housekeeping_ms = section.within("interval_ms", config.housekeeping_ms, 1, 60_000);
+        config.close_timeout_ms = section.within("close_timeout_ms", config.close_timeout_ms, 0, 3_600_000);
         section.finish();
     }
     if let Some(mut section) = root.table("publish") {
-        config.keep_previous = section.or("keep_previous", base.keep_previous);
+        config.keep_previous = section.or("keep_previous", config.keep_previous);
         section.finish();
     }
     if let Some(mut section) = root.table("monitor") {
-        config.latency = section.or("latency", base.latency);
+        config.latency = section.or("latency", config.latency);
         section.finish();
     }
     config
@@ -203,7 +233,7 @@ mod tests {
     #[test]
     fn values_are_read_and_unknown_keys_refused() {
         let config = EngineConfig::parse("threads = 0\nclock = \"host\"\n[limits]\ntracks = 10\n[models]\nbackends = [\"native\"]\n").unwrap();
-        assert_eq!((config.threads, config.clock, config.limits.tracks, config.native), (0, ClockSource::Host, 10, true));
+        assert_eq!((config.threads, config.clock, config.limits.tracks, config.backends.native, config.backends.ort), (0, ClockSource::Host, 10, true, false));
         let error = EngineConfig::parse("thread = 0\n").unwrap_err();
         assert_eq!(error.status(), Status::ConfigKey);
         assert!(error.text().contains("line 1: unknown key thread; known: threads"), "{error}");

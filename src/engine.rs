@@ -3,20 +3,26 @@
 //! An [`Engine`] is shared by threads. A [`Lane`] belongs to one caller at a time, which Rust's `&mut`
 //! says; nothing on its way is locked or shared.
 
+mod answer;
+mod caller_row;
 mod extractor;
 mod feed;
 mod housekeeping;
 mod lane;
+mod members;
 mod numbers;
+mod outputs;
 mod predict;
 mod registry;
+mod switch;
 mod track;
 
+pub use answer::{Answer, MemberAnswer, OutputAnswer};
 pub use extractor::Extractor;
 pub use feed::Row;
 pub use lane::{Lane, PushError, TrackId};
-pub use predict::{Answer, MemberAnswer, OutputAnswer};
 pub use registry::StreamEntry;
+pub use switch::TrackSwitch;
 pub use track::{Details, TRACK_ANY_STREAM};
 
 use std::path::Path;
@@ -25,7 +31,7 @@ use std::sync::Arc;
 use crate::clock::Clock;
 use crate::config::{EngineConfig, LaneOptions, StreamOptions};
 use crate::error::Result;
-use crate::model::bundle::{Allowed, Bundle};
+use crate::model::bundle::Bundle;
 use crate::model::store::Publish;
 use crate::monitor::metrics::exposition;
 use housekeeping::Housekeeping;
@@ -35,24 +41,30 @@ use registry::Shared;
 #[derive(Debug)]
 pub struct Engine {
     shared: Arc<Shared>,
-    _housekeeping: Option<Housekeeping>,
+    housekeeping: Option<Housekeeping>,
 }
 
 impl Engine {
     /// Opens an engine; starts the housekeeping thread unless `threads = 0`.
     ///
     /// # Errors
-    /// `THREAD` when the thread cannot be started.
+    /// `THREAD` when the thread cannot be started; `RUNTIME_*` and `CONFLICT` when `models.ort_library` names a library that
+    /// cannot be used.
     pub fn open(config: EngineConfig) -> Result<Engine> {
+        #[cfg(feature = "ort")]
+        if let Some(library) = config.backends.ort_library.as_deref().filter(|_| config.backends.ort) {
+            crate::model::ort::runtime(Some(library))?;
+        }
+        let threads = config.threads;
         let shared = Arc::new(Shared::new(config));
-        let housekeeping = if config.threads > 0 { Some(Housekeeping::start(shared.clone())?) } else { None };
-        Ok(Engine { shared, _housekeeping: housekeeping })
+        let housekeeping = if threads > 0 { Some(Housekeeping::start(shared.clone())?) } else { None };
+        Ok(Engine { shared, housekeeping })
     }
 
     /// Opens an engine by its options' text.
     ///
     /// # Errors
-    /// `CONFIG_SYNTAX`, `CONFIG_KEY`, `CONFIG_VALUE`, `THREAD`.
+    /// `CONFIG_SYNTAX`, `CONFIG_KEY`, `CONFIG_VALUE`; as [`Engine::open`].
     pub fn open_text(options: &str) -> Result<Engine> {
         Engine::open(EngineConfig::parse(options)?)
     }
@@ -88,7 +100,7 @@ impl Engine {
     /// # Errors
     /// As [`Bundle::open`]; `LIMIT` when it would exceed `limits.memory_mb`.
     pub fn open_bundle(&self, path: &Path) -> Result<Arc<Bundle>> {
-        let bundle = Arc::new(Bundle::open(path, Allowed { native: self.shared.config.native })?);
+        let bundle = Arc::new(Bundle::open(path, &self.shared.config.backends, &self.shared.bundle_limit())?);
         self.shared.add_bundle(&bundle)?;
         Ok(bundle)
     }
@@ -110,6 +122,24 @@ impl Engine {
         Ok(numbers.first().copied().unwrap_or(0))
     }
 
+    /// Switches a whole slot off or on, from any thread: while it is off its predictions abstain with `DISABLED`, whatever is
+    /// published meanwhile.
+    ///
+    /// # Errors
+    /// `NOT_FOUND` with the slots that there are.
+    pub fn enable_slot(&self, slot: &str, on: bool) -> Result<()> {
+        self.shared.store.switch(slot, None, on)
+    }
+
+    /// Switches one member of what a slot serves off or on, from any thread. The manifest's `enabled` is the start; a member that
+    /// was switched stays so in what is published later under the slot, by its name, until a bundle without that name serves.
+    ///
+    /// # Errors
+    /// `NOT_FOUND` with the names that there are.
+    pub fn enable_member(&self, slot: &str, member: &str, on: bool) -> Result<()> {
+        self.shared.store.switch(slot, Some(member), on)
+    }
+
     /// Opens a lane, which the caller owns.
     ///
     /// # Errors
@@ -119,11 +149,24 @@ impl Engine {
         Lane::open(self.shared.clone())
     }
 
+    /// Ends foreign runs that are in flight and lets no new one begin, so that their callers come back; `false` undoes it.
+    pub fn stop_runs(&self, stop: bool) {
+        self.shared.watchdog().iter().for_each(|watchdog| watchdog.close(stop));
+    }
+
     /// Counters, gauges and sampled latencies as Prometheus text.
     #[must_use]
     pub fn metrics(&self) -> String {
         let lanes = self.shared.lanes.lock();
         let counters: Vec<_> = lanes.iter().map(|(number, counters)| (*number, &**counters)).collect();
         exposition(&self.shared.gauges(counters.len()), &counters)
+    }
+}
+
+impl Drop for Engine {
+    /// Lanes may outlive their engine: what they run ends first, while there is still a thread to end it.
+    fn drop(&mut self) {
+        self.stop_runs(true);
+        drop(self.housekeeping.take());
     }
 }

@@ -1,11 +1,24 @@
 //! Fourth stage: from a bundle's folder to models that run a row, and the slots that serve them.
 
 pub mod denormals;
+pub mod watchdog;
 pub mod backend;
 pub mod onnx_ir;
 pub mod native;
+pub mod member_set;
 pub mod manifest;
 pub mod stats;
 pub mod golden;
+pub mod golden_run;
+#[cfg(feature = "ort")]
+pub mod shapes;
+#[cfg(feature = "ort")]
+mod runtime_library;
+#[cfg(feature = "ort")]
+pub mod ort;
+pub mod choice;
 pub mod bundle;
+mod describe;
+pub mod instances;
+pub mod switches;
 pub mod store;

@@ -4,8 +4,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use foretick::config::Backends;
 use foretick::engine::Engine;
-use foretick::model::bundle::{Allowed, Bundle, read_schema};
+use foretick::model::bundle::{Bundle, read_schema};
 use foretick::source::simulator::{BAYES_AUC, Simulator, auc};
 
 const MOST_BYTES: u64 = 4 << 20;
@@ -16,7 +17,7 @@ fn folder(name: &str) -> PathBuf {
 }
 
 fn open(name: &str) -> Bundle {
-    Bundle::open(&folder(name), Allowed { native: true }).unwrap_or_else(|error| panic!("{name}: {error}"))
+    Bundle::open_alone(&folder(name), &Backends::default()).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
 fn files(name: &str) -> Vec<PathBuf> {

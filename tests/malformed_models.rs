@@ -6,6 +6,7 @@ use std::path::Path;
 
 use foretick::model::native;
 use foretick::model::onnx_ir::Graph;
+use foretick::model::watchdog::RunLimit;
 use foretick::{Error, Status};
 
 /// Just enough of protobuf's wire format to write files that no library would write.
@@ -81,9 +82,9 @@ fn product(weights: &[u8]) -> Vec<u8> {
 
 fn attempt(file: &[u8]) -> Result<String, Error> {
     Graph::parse(file).and_then(|graph| native::compile(&graph, None)).map(|backend| {
-        let (mut scratch, mut out) = (vec![0.0; backend.scratch_len()], vec![0.0; backend.output_width()]);
-        backend.run(&vec![0.25; backend.input_width()], &mut scratch, &mut out);
-        backend.run(&vec![f32::NAN; backend.input_width()], &mut scratch, &mut out);
+        let (mut instance, mut out) = (backend.clone().instance(&RunLimit::none()).unwrap(), vec![0.0; backend.output_width()]);
+        instance.run(&vec![0.25; backend.input_width()], &mut out).unwrap();
+        instance.run(&vec![f32::NAN; backend.input_width()], &mut out).unwrap();
         backend.summary()
     })
 }

@@ -3,11 +3,13 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use foretick::Status;
-use foretick::model::backend::Backend;
+use foretick::model::backend::{Backend, Instance};
 use foretick::model::native;
 use foretick::model::onnx_ir::{Dim, Graph};
+use foretick::model::watchdog::RunLimit;
 
 /// |ours - theirs| <= ABS + REL |theirs|
 const ABS: f64 = 1e-6;
@@ -21,11 +23,11 @@ fn parsed(path: &Path) -> Graph {
     Graph::parse(&fs::read(path).unwrap()).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-fn compiled(path: &Path) -> Box<dyn Backend> {
+fn compiled(path: &Path) -> Arc<dyn Backend> {
     native::compile(&parsed(path), None).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-fn load(name: &str) -> Box<dyn Backend> {
+fn load(name: &str) -> Arc<dyn Backend> {
     compiled(&folder().join(name).with_extension("onnx"))
 }
 
@@ -91,15 +93,18 @@ fn column(backend: &dyn Backend, name: &str) -> usize {
         if port.name == tensor {
             return start + index.parse::<usize>().unwrap();
         }
-        start += port.width;
+        start += port.width();
     }
     panic!("no output {tensor}");
 }
 
-fn run(backend: &dyn Backend, row: &[f32]) -> Vec<f32> {
+fn instance(backend: &Arc<dyn Backend>) -> Box<dyn Instance> {
+    backend.clone().instance(&RunLimit::none()).unwrap()
+}
+
+fn run(backend: &Arc<dyn Backend>, row: &[f32]) -> Vec<f32> {
     let mut out = vec![f32::NAN; backend.output_width()];
-    let mut scratch = vec![f32::NAN; backend.scratch_len()];
-    backend.run(row, &mut scratch, &mut out);
+    instance(backend).run(row, &mut out).unwrap();
     out
 }
 
@@ -114,7 +119,7 @@ fn every_fixture_gives_what_its_library_gives() {
         assert!(table.rows.len() >= 30 && !table.columns.is_empty());
         let (mut worst, mut misses) = (0.0_f64, 0);
         for (row, answers) in table.rows.iter().zip(&table.answers) {
-            let out = run(&*backend, row);
+            let out = run(&backend, row);
             for (column, theirs) in table.columns.iter().zip(answers) {
                 let error = (f64::from(out[*column]) - theirs).abs();
                 worst = worst.max(error / (1.0 + theirs.abs()));
@@ -159,12 +164,12 @@ fn what_no_kernel_runs_is_refused() {
 #[test]
 fn backends_say_what_they_are() {
     let linear = load("four_logistic");
-    assert_eq!((linear.family(), linear.input(), linear.input_width()), ("linear", "x", 5));
+    assert_eq!((linear.family(), linear.inputs()[0].name.as_str(), linear.inputs()[0].dims.as_slice()), ("linear", "x", &[1, 5][..]));
     assert_eq!(linear.outputs().len(), 1);
-    assert_eq!((linear.outputs()[0].name.as_str(), linear.outputs()[0].width), ("p", 4));
+    assert_eq!((linear.outputs()[0].name.as_str(), linear.outputs()[0].dims.as_slice()), ("p", &[1, 4][..]));
     assert!(!linear.accepts_missing() && linear.thresholds().is_empty());
     let trees = load("xgb_2_missing");
-    assert_eq!((trees.family(), trees.input()), ("tree ensemble", "X"));
+    assert_eq!((trees.family(), trees.inputs()[0].name.as_str()), ("tree ensemble", "X"));
     assert!(trees.summary().starts_with("17 trees, depth 3, ") && trees.summary().ends_with(" nodes, <, missing values"), "{}", trees.summary());
     assert!(trees.accepts_missing());
     assert_eq!(trees.outputs().iter().map(|port| port.name.as_str()).collect::<Vec<_>>(), ["probabilities"]);
@@ -176,25 +181,25 @@ fn backends_say_what_they_are() {
 fn a_wrong_length_gives_nan_and_no_panic() {
     for path in fixtures() {
         let backend = compiled(&path);
-        let (mut scratch, mut out) = (vec![0.0; backend.scratch_len()], vec![0.0; backend.output_width()]);
-        let row = vec![1.0; backend.input_width()];
-        backend.run(&row[1..], &mut scratch, &mut out);
+        let (mut instance, mut out) = (instance(&backend), vec![0.0; backend.output_width()]);
+        instance.run(&vec![1.0; backend.input_width() - 1], &mut out).unwrap();
         assert!(out.iter().all(|value| value.is_nan()));
         let mut short = vec![0.0; backend.output_width() + 1];
-        backend.run(&row, &mut scratch, &mut short);
+        instance.run(&vec![1.0; backend.input_width()], &mut short).unwrap();
         assert!(short.iter().all(|value| value.is_nan()));
     }
 }
 
-/// Every sum over trees has one order: the answers of one row are the same bits every time, whatever the scratch memory held.
+/// Every sum over trees has one order: the answers of one row are the same bits every time, whatever ran before.
 #[test]
 fn answers_do_not_depend_on_scratch() {
     for path in fixtures() {
         let backend = compiled(&path);
         let row: Vec<f32> = [0.3, -1.2, 0.0, 2.5, -0.7].into_iter().cycle().take(backend.input_width()).collect();
-        let first = run(&*backend, &row);
-        let (mut scratch, mut out) = (vec![f32::from_bits(u32::MAX); backend.scratch_len() + 3], vec![0.0; backend.output_width()]);
-        backend.run(&row, &mut scratch, &mut out);
+        let first = run(&backend, &row);
+        let (mut instance, mut out) = (instance(&backend), vec![0.0; backend.output_width()]);
+        instance.run(&vec![f32::NAN; row.len()], &mut out).unwrap();
+        instance.run(&row, &mut out).unwrap();
         let bits = |values: &[f32]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
         assert_eq!(bits(&first), bits(&out), "{}", path.display());
     }
@@ -206,7 +211,7 @@ fn infinite_inputs_take_a_side() {
         let backend = compiled(&path);
         if backend.family() == "tree ensemble" {
             for value in [f32::INFINITY, f32::NEG_INFINITY] {
-                assert!(run(&*backend, &vec![value; backend.input_width()]).iter().all(|value| value.is_finite()), "{}", path.display());
+                assert!(run(&backend, &vec![value; backend.input_width()]).iter().all(|value| value.is_finite()), "{}", path.display());
             }
         }
     }

@@ -9,7 +9,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use foretick::Status;
 use foretick::engine::Engine;
 use foretick::model::bundle::Bundle;
-use foretick::model::store::{Publish, Reader, Store};
+use foretick::model::instances::RunPolicy;
+use foretick::model::store::{Publish, Store};
+use foretick::model::watchdog::RunLimit;
 use foretick::types::Action;
 use foretick::types::event::Record;
 
@@ -149,15 +151,15 @@ fn publishes_at_once_get_numbers_of_their_own_and_the_last_serves() {
 #[test]
 fn replaced_generations_are_freed_by_collect_and_never_by_a_reader() {
     let bench = Bench::with("");
-    let (store, bundle) = (Store::default(), open(&bench.engine, &version(1)).unwrap());
+    let (store, bundle) = (Store::new(RunPolicy { limit: RunLimit::none() }), open(&bench.engine, &version(1)).unwrap());
     let publish = || store.publish(&[item("s", &bundle)], 64, false).unwrap();
     publish();
     let held = Arc::strong_count(&bundle);
-    let mut reader = Reader::new(store.find("s").unwrap()).unwrap();
-    let first = Arc::downgrade(&reader.refresh().0.clone());
+    let mut reader = store.reader("s").unwrap().unwrap();
+    let first = Arc::downgrade(&reader.refresh().0.generation);
     publish();
     assert_eq!((store.collect(), first.strong_count()), (1, 2), "held by the list and by the reader");
-    assert_eq!((reader.refresh().0.number, first.strong_count()), (2, 1), "the reader let go and freed nothing");
+    assert_eq!((reader.refresh().0.generation.number, first.strong_count()), (2, 2), "the reader left it at its seat and freed nothing");
     assert_eq!((store.collect(), first.strong_count()), (0, 0));
     for _ in 0..100 {
         publish();
@@ -171,7 +173,7 @@ fn replaced_generations_are_freed_by_collect_and_never_by_a_reader() {
 fn one_earlier_generation_is_kept_unless_it_is_replaced() {
     let bench = Bench::with("");
     let kept = |keep: bool, replace: bool| {
-        let (store, old) = (Store::default(), open(&bench.engine, &version(1)).unwrap());
+        let (store, old) = (Store::new(RunPolicy { limit: RunLimit::none() }), open(&bench.engine, &version(1)).unwrap());
         let new = open(&bench.engine, &version(2)).unwrap();
         store.publish(&[item("s", &old)], 64, keep).unwrap();
         store.publish(&[Publish { replace, ..item("s", &new) }], 64, keep).unwrap();

@@ -5,12 +5,11 @@ use std::path::Path;
 use clap::Args;
 use foretick::engine::Engine;
 use foretick::features::spec::Schema;
-use foretick::model::bundle::{Allowed, Bundle};
 use foretick::source::simulator::Simulator;
 use foretick::{Error, Result, Status};
 use serde_json::{Value, json};
 
-use super::files::locate_bundle;
+use super::files::{locate_bundle, open_bundle};
 use super::print_line;
 
 #[derive(Args)]
@@ -130,8 +129,18 @@ fn engine() -> Check {
     Check::of("engine", work())
 }
 
+/// Bundles whose graphs have native kernels do without.
+#[cfg(feature = "ort")]
 fn runtime() -> Check {
-    Check::new("onnx runtime", Verdict::Note, "not in this build: linear models and tree ensembles run natively")
+    match foretick::model::ort::runtime(None) {
+        Ok(runtime) => Check::new("onnx runtime", Verdict::Ok, format!("{} ({})", runtime.path.display(), runtime.build)),
+        Err(error) => Check::new("onnx runtime", Verdict::Note, format!("{error}; only graphs without a native kernel need it")),
+    }
+}
+
+#[cfg(not(feature = "ort"))]
+fn runtime() -> Check {
+    Check::new("onnx runtime", Verdict::Note, "not in this build (feature ort): graphs without a native kernel are refused")
 }
 
 fn data() -> Check {
@@ -148,7 +157,7 @@ fn bundles(args: &DoctorArgs) -> Vec<Check> {
     folders.retain(|folder| !args.bundles.is_empty() || locate_bundle(folder).is_ok());
     folders.sort();
     let open = |folder: &Path| {
-        let bundle = Bundle::open(&locate_bundle(folder)?, Allowed { native: true })?;
+        let bundle = open_bundle(folder)?;
         Ok(format!("{} verified: {} members, {} golden rows", bundle.manifest.title(), bundle.members.len(), bundle.manifest.golden.1))
     };
     folders.iter().map(|folder| Check::of("bundle", open(folder))).collect()

@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use foretick::config::Backends;
+use foretick::model::bundle::Bundle;
 use foretick::{Error, Result, Status};
 
 /// An error that names the file.
@@ -106,6 +108,11 @@ pub fn locate_bundle(path: &Path) -> Result<PathBuf> {
     newest.map(|(_, folder)| folder).ok_or_else(|| {
         Error::new(Status::NotFound, format!("{}: no manifest.toml here and none in folders v1, v2, ...; name a bundle's folder", path.display()))
     })
+}
+
+/// Reads and verifies a bundle, by its folder or its name's folder.
+pub fn open_bundle(path: &Path) -> Result<Bundle> {
+    Bundle::open_alone(&locate_bundle(path)?, &Backends::default())
 }
 
 #[cfg(test)]

@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use clap::Args;
 use foretick::Result;
-use foretick::model::bundle::{Allowed, Bundle};
+use foretick::model::bundle::Bundle;
+use foretick::types::prediction::backend;
 use serde_json::Value;
 
-use super::files::locate_bundle;
+use super::files::open_bundle;
 use super::print_line;
 
 #[derive(Args)]
@@ -17,7 +18,7 @@ pub struct InspectArgs {
 }
 
 pub fn run(args: &InspectArgs, json: bool) -> Result<()> {
-    let bundle = Bundle::open(&locate_bundle(&args.bundle)?, Allowed { native: true })?;
+    let bundle = open_bundle(&args.bundle)?;
     let description = bundle.describe();
     if json {
         print_line(&description.to_string());
@@ -41,7 +42,8 @@ fn show(bundle: &Bundle, description: &Value) {
     for member in &bundle.members {
         let (spec, worst) = (&member.spec, &member.worst);
         let gives: Vec<&str> = spec.gives.iter().map(|give| manifest.outputs[give.output].name.as_str()).collect();
-        print_line(&format!("  {:<10} native ({}), because a native kernel exists for this graph", spec.name, member.backend.summary()));
+        let (kind, what) = (member.backend.family(), member.backend.summary());
+        print_line(&format!("  {:<10} {} ({kind}: {what}), because {}", spec.name, backend::name(member.backend.bits()), member.why));
         print_line(&format!(
             "  {:<10} gives {}; golden rows: {} values within {:.0} % of the tolerance",
             "",
@@ -49,7 +51,14 @@ fn show(bundle: &Bundle, description: &Value) {
             worst.checked,
             100.0 * worst.share
         ));
+        if !spec.reads.is_empty() {
+            print_line(&format!("  {:<10} reads {}", "", member.reads(manifest).join(", ")));
+        }
     }
+    for (phase, names) in bundle.sets() {
+        print_line(&format!("in the phase {} only {}", phase.name(), names.join(", ")));
+    }
+    print_line(&format!("policy {} on {}", text(&trained["policy"]["kind"]), text(&trained["policy"]["output"])));
     show_metrics(&description["manifest"]["metrics"]);
     for warning in bundle.warnings() {
         print_line(&format!("warning: {warning}"));

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
 
@@ -11,7 +12,9 @@ use crate::clock::{Clock, system_ns};
 use crate::config::{EngineConfig, StreamOptions};
 use crate::error::{Error, Result, Status};
 use crate::model::bundle::Bundle;
+use crate::model::instances::RunPolicy;
 use crate::model::store::Store;
+use crate::model::watchdog::{PATIENT_LIMIT, RunLimit, Watchdog};
 use crate::monitor::metrics::{Gauge, LaneCounters};
 
 /// A stream that was added.
@@ -61,11 +64,14 @@ fn unique_epoch() -> u64 {
 
 impl Shared {
     pub fn new(config: EngineConfig) -> Shared {
+        let clock = Clock::new(config.clock);
+        let watchdog = (config.threads > 0).then(Arc::<Watchdog>::default);
+        let most = config.backends.deadline_us.map_or(Duration::MAX, Duration::from_micros);
         Shared {
             config,
-            clock: Clock::new(config.clock),
+            clock,
             epoch: unique_epoch(),
-            store: Store::default(),
+            store: Store::new(RunPolicy { limit: RunLimit { watchdog, most, clock } }),
             streams: RwLock::default(),
             stream_count: AtomicU32::new(0),
             lanes: Mutex::default(),
@@ -74,6 +80,16 @@ impl Shared {
             bundles: Mutex::default(),
             track_memory: AtomicUsize::new(0),
         }
+    }
+
+    /// Who ends foreign runs; `None` without a housekeeping thread.
+    pub fn watchdog(&self) -> Option<&Arc<Watchdog>> {
+        self.store.policy().limit.watchdog.as_ref()
+    }
+
+    /// The limit of the runs that check a bundle.
+    pub fn bundle_limit(&self) -> RunLimit {
+        RunLimit { most: PATIENT_LIMIT, ..self.store.policy().limit.clone() }
     }
 
     pub fn add_stream(&self, name: &str, options: StreamOptions) -> Result<u32> {

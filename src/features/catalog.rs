@@ -8,6 +8,7 @@ use crate::features::ops::{
     book::{BookDepth, DepthValue, SpreadRatio},
     cci::Cci,
     change::{Momentum, RateOfChange},
+    given::Given,
     macd::Macd,
     order_flow::OrderFlowRatio,
     price::Price,
@@ -30,6 +31,8 @@ pub enum Input {
     Taker,
     /// A book or quotes of the role that the feature names.
     RoleBook,
+    /// Nothing: the value comes with a row of the caller's, under the name in `field`.
+    Caller,
 }
 
 impl Input {
@@ -41,6 +44,7 @@ impl Input {
             Input::Book => "book",
             Input::Taker => "taker side",
             Input::RoleBook => "book of the role",
+            Input::Caller => "caller's row",
         }
     }
 }
@@ -448,6 +452,17 @@ pub static OPS: &[OpInfo] = &[
     price("high", "highest price of the step", |_| Box::new(Price { column: Column::High })),
     price("low", "lowest price of the step", |_| Box::new(Price { column: Column::Low })),
     price("close", "last price of the step", |_| Box::new(Price { column: Column::Close })),
+    OpInfo {
+        name: "given",
+        params: &[],
+        field: None,
+        input: Input::Caller,
+        text: "the caller's value named by field, in his own row (predict_row); missing in every row of a track; scale zscore, minmax or none",
+        first: |_| 0,
+        converge: 0,
+        needs: no_needs,
+        build: |_| Box::new(Given),
+    },
 ];
 
 /// The operator of a name.

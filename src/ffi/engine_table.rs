@@ -101,6 +101,7 @@ impl Drop for Leave<'_> {
 /// Closes an engine, poisoned or not: waits for the callers inside, then ends lanes, tracks, bundles.
 pub fn close_engine(handle: u64) -> Outcome {
     let closing = Closing::begin(Key::unpack(HandleKind::Engine, handle)?)?;
+    closing.entry.engine.stop_runs(true);
     let deadline = Instant::now() + Duration::from_millis(closing.entry.engine.config().close_timeout_ms);
     if !quiet(&closing.entry, deadline) {
         return Err(Fail::Plain(Status::Busy, "callers were still inside after housekeeping.close_timeout_ms; the engine stays open"));
@@ -137,6 +138,7 @@ impl Drop for Closing {
         let mut places = ENGINES.write();
         let place = places.get_mut(self.at).and_then(Option::as_mut);
         if let Some(place) = place.filter(|place| place.generation == self.generation) {
+            self.entry.engine.stop_runs(false);
             place.closing = false;
         }
     }

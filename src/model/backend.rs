@@ -1,47 +1,66 @@
-//! What runs a model: one row of f32 in, the model's f32 outputs out.
+//! What runs a model: f32 inputs in, the model's f32 outputs out.
+//!
+//! A [`Backend`] is the model: immutable, shared by every lane of every generation that serves it. An [`Instance`] is one caller's
+//! working copy: scratch memory, or a session of a foreign runtime. Lanes get theirs when a bundle is published, never on the way.
 
 use std::fmt;
+use std::sync::Arc;
 
-/// One f32 output tensor of a model for one row.
+use crate::error::Result;
+use crate::model::watchdog::RunLimit;
+
+/// One tensor that a model reads or gives.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Port {
     /// The tensor's name in the graph.
     pub name: String,
-    /// How many values it has for one row.
-    pub width: usize,
+    /// Its dimensions for one row, a batch of 1 included: `[1, 25]`, `[1, 60, 25]`.
+    pub dims: Vec<usize>,
 }
 
-/// A model that is ready to run. Immutable: one instance serves any number of threads, each with scratch memory of its own.
+impl Port {
+    /// How many values it has.
+    #[must_use]
+    pub fn width(&self) -> usize {
+        self.dims.iter().product()
+    }
+}
+
+/// A model that can be run.
 pub trait Backend: Send + Sync + fmt::Debug {
-    /// The kind of model: `"linear"`, `"tree ensemble"`.
+    /// The kind of model: `"linear"`, `"tree ensemble"`, `"lstm"`.
     fn family(&self) -> &'static str;
 
     /// A line for a person: `"200 trees, depth 6, 12,345 nodes, <, missing values"`.
     fn summary(&self) -> String;
 
-    /// The name of the graph's input.
-    fn input(&self) -> &str;
+    /// Backend bits of the prediction record.
+    fn bits(&self) -> u16;
 
-    /// How many f32 values [`run`](Backend::run) reads.
-    fn input_width(&self) -> usize;
+    /// What it reads. The values of several inputs stand one after the other.
+    fn inputs(&self) -> &[Port];
 
-    /// The f32 outputs, in the order in which [`run`](Backend::run) writes them. Labels (integers, texts) are not among them.
+    /// The float outputs, in the order in which [`Instance::run`] writes them. Labels (integers, texts) are not among them.
     fn outputs(&self) -> &[Port];
 
-    /// How many f32 values [`run`](Backend::run) writes: the widths of all outputs.
-    fn output_width(&self) -> usize {
-        self.outputs().iter().map(|port| port.width).sum()
+    /// How many values [`Instance::run`] reads.
+    fn input_width(&self) -> usize {
+        self.inputs().iter().map(Port::width).sum()
     }
 
-    /// How many f32 values of scratch memory [`run`](Backend::run) needs. Their content need not be kept or cleared between calls.
-    fn scratch_len(&self) -> usize;
+    /// How many values [`Instance::run`] writes.
+    fn output_width(&self) -> usize {
+        self.outputs().iter().map(Port::width).sum()
+    }
 
     /// The graph itself says where a missing (NaN) input goes. Where it does not, NaN is a fault of the caller's row.
     fn accepts_missing(&self) -> bool;
 
-    /// Runs one row. No allocation, no lock, no panic as long as `row` has `input_width` values, `scratch` at least
-    /// `scratch_len` and `out` `output_width`; with other lengths the outputs are NaN.
-    fn run(&self, row: &[f32], scratch: &mut [f32], out: &mut [f32]);
+    /// A working copy for one caller at a time.
+    ///
+    /// # Errors
+    /// What the backend says when it cannot make one; native models never fail.
+    fn instance(self: Arc<Self>, limit: &RunLimit) -> Result<Box<dyn Instance>>;
 
     /// Memory that the model holds, in bytes.
     fn memory_bytes(&self) -> usize;
@@ -49,4 +68,15 @@ pub trait Backend: Send + Sync + fmt::Debug {
     /// The distinct (column of the row, threshold) that trees compare with, ascending; golden rows are put on and beside them.
     /// Empty for other families, and for trees that do not read the row as it comes.
     fn thresholds(&self) -> Vec<(usize, f32)>;
+}
+
+/// One caller's working copy of a model.
+pub trait Instance: Send + fmt::Debug {
+    /// Runs one row: `input_width` values in, `output_width` values out. Native models allocate nothing, lock nothing and
+    /// never fail; with other lengths their outputs are NaN. Outputs may be NaN or infinite: the caller checks.
+    ///
+    /// # Errors
+    /// `DEADLINE`, `BACKEND`, `NOT_FINITE` for an input that a foreign runtime would turn into a number; `out` is then not
+    /// to be read.
+    fn run(&mut self, input: &[f32], out: &mut [f32]) -> Result<()>;
 }

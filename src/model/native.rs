@@ -28,10 +28,13 @@ mod rowwise;
 mod scores;
 mod shape;
 mod simd;
+mod sums;
 mod tree;
 mod view;
 
 pub use simd::Level;
+
+use std::sync::Arc;
 
 use super::backend::Backend;
 use super::onnx_ir::{Graph, shown};
@@ -44,7 +47,7 @@ use crate::error::{Error, Result, Status};
 ///
 /// [`Status::Operator`] when no native kernel can run the graph: the text names what stands in the way. [`Status::Model`] when
 /// nothing could run it: a tree with a cycle, a child that does not exist, sizes that contradict one another.
-pub fn compile(graph: &Graph, hint: Option<&[usize]>) -> Result<Box<dyn Backend>> {
+pub fn compile(graph: &Graph, hint: Option<&[usize]>) -> Result<Arc<dyn Backend>> {
     compile_for(graph, hint, Level::best())
 }
 
@@ -53,14 +56,14 @@ pub fn compile(graph: &Graph, hint: Option<&[usize]>) -> Result<Box<dyn Backend>
 /// # Errors
 ///
 /// Those of [`compile`].
-pub fn compile_for(graph: &Graph, hint: Option<&[usize]>, level: Level) -> Result<Box<dyn Backend>> {
+pub fn compile_for(graph: &Graph, hint: Option<&[usize]>, level: Level) -> Result<Arc<dyn Backend>> {
     let plan = build::plan(graph, hint, level)?;
-    Ok(Box::new(plan))
+    Ok(Arc::new(plan))
 }
 
 /// A valid graph that no native kernel runs.
 fn unable(text: impl std::fmt::Display) -> Error {
-    Error::new(Status::Operator, format!("{text}; no native kernel runs this, and ONNX Runtime support is not in this build"))
+    Error::new(Status::Operator, format!("{text}; no native kernel runs this"))
 }
 
 /// A graph that contradicts itself.

@@ -111,6 +111,17 @@ pub mod backend {
     pub const STATEFUL: u16 = 64;
     /// From the cache.
     pub const CACHED: u16 = 128;
+
+    /// The backend that the bits name: `native`, `ort`, `rten`.
+    #[must_use]
+    pub const fn name(bits: u16) -> &'static str {
+        match bits & (NATIVE | ORT | RTEN) {
+            NATIVE => "native",
+            ORT => "ort",
+            RTEN => "rten",
+            _ => "unknown",
+        }
+    }
 }
 
 /// Rung of the ladder that answered.

@@ -2,6 +2,7 @@
 
 use super::block::{WIDTH, clamp, each, exp_minus_1, sigmoid, tanh};
 use super::simd::Work;
+use super::sums::Registers;
 
 /// A function of one value, NaN for NaN.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -35,7 +36,7 @@ pub(super) struct Activate<'a> {
 
 impl Work for Activate<'_> {
     #[inline(always)]
-    fn run<const ROWS: usize, const BLOCKS: usize, const ALONE: usize>(self) {
+    fn run<R: Registers>(self) {
         let Activate { activation, from, to } = self;
         match activation {
             Activation::Relu => map(from, to, |x| if x < 0.0 { 0.0 } else { x }),

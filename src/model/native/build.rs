@@ -218,14 +218,14 @@ impl<'a> Builder<'a> {
             let value = self.slots.get(output.name.as_str()).cloned();
             let slot = value.ok_or_else(|| unable(format!("the output {} is no value of the row", shown(&output.name))))?;
             let slot = self.ordered(&slot)?;
-            ports.push(Port { name: output.name.clone(), width: slot.width() });
+            ports.push(Port { name: output.name.clone(), dims: slot.shape().to_vec() });
             places.push(slot.place);
         }
         if ports.is_empty() {
             return Err(unable("the graph has no float32 output"));
         }
-        let input = self.graph.inputs.first().map(|input| input.name.clone()).unwrap_or_default();
+        let inputs = self.graph.inputs.iter().map(|input| Port { name: input.name.clone(), dims: self.shape.clone() }).collect();
         let (input_width, scratch_len) = (shape::width(&self.shape), self.scratch_len);
-        Ok(Plan { input, input_width, steps: self.steps, ports, places, scratch_len, shape: self.shape, level })
+        Ok(Plan { inputs, input_width, steps: self.steps, ports, places, scratch_len, level })
     }
 }

@@ -1,5 +1,7 @@
 //! A compiled graph: steps that run one after the other over one row, in scratch memory that the caller owns.
 
+use std::sync::Arc;
+
 use super::activation::{Activate, Activation};
 use super::conv::{Conv, ConvRun};
 use super::describe;
@@ -13,8 +15,11 @@ use super::rowwise::{Binary, Norm, Scaler, Unary};
 use super::scores::{Second, Transform};
 use super::simd::Level;
 use super::tree::Trees;
-use crate::model::backend::{Backend, Port};
+use crate::error::Result;
+use crate::model::backend::{Backend, Instance, Port};
 use crate::model::denormals;
+use crate::model::watchdog::RunLimit;
+use crate::types::prediction::backend;
 
 /// Where a value lies while a row runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -166,15 +171,13 @@ fn read<'a>(row: &'a [f32], made: &'a [f32], place: Place, width: usize) -> &'a 
 /// A compiled graph.
 #[derive(Debug)]
 pub(super) struct Plan {
-    pub(super) input: String,
+    pub(super) inputs: Vec<Port>,
     pub(super) input_width: usize,
     pub(super) steps: Vec<Step>,
     pub(super) ports: Vec<Port>,
     /// Where each port's values lie after the last step.
     pub(super) places: Vec<Place>,
     pub(super) scratch_len: usize,
-    /// The shape of the input for one row or window.
-    pub(super) shape: Vec<usize>,
     pub(super) level: Level,
 }
 
@@ -189,13 +192,40 @@ impl Plan {
         self.steps.iter().filter_map(move |step| reads(step).map(|at| (&step.kernel, at)))
     }
 
+    /// Runs one row; the outputs are NaN where lengths are not the plan's. The content of `scratch` before does not matter.
+    fn run(&self, row: &[f32], scratch: &mut [f32], out: &mut [f32]) {
+        if row.len() != self.input_width || scratch.len() < self.scratch_len || out.len() != self.output_width() {
+            out.fill(f32::NAN);
+            return;
+        }
+        for steps in self.steps.chunk_by(|a, b| a.flushed == b.flushed) {
+            let mut run = || steps.iter().for_each(|step| step.run(self.level, row, scratch));
+            if steps[0].flushed { denormals::flushed(run) } else { run() }
+        }
+        self.copy_out(row, scratch, out);
+    }
+
     fn copy_out(&self, row: &[f32], scratch: &[f32], out: &mut [f32]) {
         let mut rest = out;
         for (port, place) in self.ports.iter().zip(&self.places) {
-            let (to, more) = rest.split_at_mut(port.width);
-            to.copy_from_slice(read(row, scratch, *place, port.width));
+            let (to, more) = rest.split_at_mut(port.width());
+            to.copy_from_slice(read(row, scratch, *place, port.width()));
             rest = more;
         }
+    }
+}
+
+/// A plan with scratch memory of its own.
+#[derive(Debug)]
+struct Working {
+    plan: Arc<Plan>,
+    scratch: Box<[f32]>,
+}
+
+impl Instance for Working {
+    fn run(&mut self, input: &[f32], out: &mut [f32]) -> Result<()> {
+        self.plan.run(input, &mut self.scratch, out);
+        Ok(())
     }
 }
 
@@ -208,20 +238,16 @@ impl Backend for Plan {
         describe::summary(self)
     }
 
-    fn input(&self) -> &str {
-        &self.input
+    fn bits(&self) -> u16 {
+        backend::NATIVE
     }
 
-    fn input_width(&self) -> usize {
-        self.input_width
+    fn inputs(&self) -> &[Port] {
+        &self.inputs
     }
 
     fn outputs(&self) -> &[Port] {
         &self.ports
-    }
-
-    fn scratch_len(&self) -> usize {
-        self.scratch_len
     }
 
     fn accepts_missing(&self) -> bool {
@@ -230,16 +256,9 @@ impl Backend for Plan {
         self.readers().next().is_some() && self.readers().all(tracks) && !given_out
     }
 
-    fn run(&self, row: &[f32], scratch: &mut [f32], out: &mut [f32]) {
-        if row.len() != self.input_width || scratch.len() < self.scratch_len || out.len() != self.output_width() {
-            out.fill(f32::NAN);
-            return;
-        }
-        for steps in self.steps.chunk_by(|a, b| a.flushed == b.flushed) {
-            let mut run = || steps.iter().for_each(|step| step.run(self.level, row, scratch));
-            if steps[0].flushed { denormals::flushed(run) } else { run() }
-        }
-        self.copy_out(row, scratch, out);
+    fn instance(self: Arc<Self>, _: &RunLimit) -> Result<Box<dyn Instance>> {
+        let scratch = vec![0.0; self.scratch_len].into();
+        Ok(Box::new(Working { plan: self, scratch }))
     }
 
     fn memory_bytes(&self) -> usize {

@@ -1,0 +1,88 @@
+//! Which backend runs a graph: a fixed function of the graph, the request and what is allowed, so that two hosts do not differ.
+
+use std::sync::Arc;
+
+use crate::config::Backends;
+use crate::error::{Error, Result, Status};
+use crate::model::backend::Backend;
+use crate::model::manifest::BackendChoice;
+use crate::model::native;
+use crate::model::onnx_ir::Graph;
+use crate::model::watchdog::RunLimit;
+
+/// A backend with the reason for it.
+#[derive(Clone, Debug)]
+pub struct Chosen {
+    /// What runs the graph.
+    pub backend: Arc<dyn Backend>,
+    /// Why this one.
+    pub why: String,
+}
+
+/// What is asked for a graph.
+#[derive(Clone, Debug)]
+pub struct Request<'a> {
+    /// The model file.
+    pub bytes: &'a [u8],
+    /// Dimensions by input where the graph leaves them open; empty when nothing is known.
+    pub shapes: &'a [Vec<usize>],
+    /// The backend asked for.
+    pub asked: BackendChoice,
+}
+
+/// The backend of a graph: the one asked for; by default a native kernel, else ONNX Runtime.
+///
+/// # Errors
+/// `MODEL`, `EXTERNAL_DATA`, `OPERATOR` and `CONTRACT` of the graph; `UNSUPPORTED` for a backend that this build lacks or that
+/// is not allowed; `RUNTIME_*` when ONNX Runtime is wanted and cannot be had, with the operator that wants it.
+pub fn choose(request: &Request<'_>, allowed: &Backends, limit: &RunLimit) -> Result<Chosen> {
+    let graph = Graph::parse(request.bytes)?;
+    match request.asked {
+        BackendChoice::Native => native(request, &graph, allowed, "asked for"),
+        BackendChoice::Ort => foreign(request, &graph, allowed, limit, "asked for".to_owned()),
+        BackendChoice::Rten => Err(Error::new(Status::Unsupported, "rten is not in this build; ask for default, native or ort")),
+        BackendChoice::Default => by_default(request, &graph, allowed, limit),
+    }
+}
+
+fn by_default(request: &Request<'_>, graph: &Graph, allowed: &Backends, limit: &RunLimit) -> Result<Chosen> {
+    let unable = match native(request, graph, allowed, "a native kernel exists for this graph") {
+        Err(error) if matches!(error.status(), Status::Operator | Status::Unsupported) => error,
+        other => return other,
+    };
+    foreign(request, graph, allowed, limit, format!("no native kernel: {}", unable.text()))
+        .map_err(|error| Error::new(error.status(), format!("{}; {}", unable.text(), error.text())))
+}
+
+/// Rows and columns of the windows that will be fed; `None` for rows, whose length the graph says.
+fn window<'a>(request: &Request<'a>) -> Option<&'a [usize]> {
+    request.shapes.first().and_then(|shape| if let [1, window @ ..] = shape.as_slice() { Some(window) } else { None }).filter(|window| window.len() == 2)
+}
+
+fn native(request: &Request<'_>, graph: &Graph, allowed: &Backends, why: &str) -> Result<Chosen> {
+    if !allowed.native {
+        return Err(Error::new(Status::Unsupported, "native kernels are not allowed (models.backends)"));
+    }
+    Ok(Chosen { backend: native::compile(graph, window(request))?, why: why.to_owned() })
+}
+
+#[cfg(feature = "ort")]
+fn foreign(request: &Request<'_>, graph: &Graph, allowed: &Backends, limit: &RunLimit, why: String) -> Result<Chosen> {
+    use crate::model::{ort, shapes};
+
+    if !allowed.ort {
+        return Err(Error::new(Status::Unsupported, "ONNX Runtime is not allowed (models.backends)"));
+    }
+    let shapes = graph.inputs.iter().enumerate().map(|(at, input)| shapes::resolve(input, request.shapes.get(at).map(Vec::as_slice)));
+    let shapes = shapes.collect::<Result<Vec<_>>>()?;
+    let runtime = ort::runtime(allowed.ort_library.as_deref())?;
+    // ONNX Runtime's trees follow a missing value where the graph says so; nothing else that it runs does.
+    let takes_missing = native::compile(graph, window(request)).is_ok_and(|backend| backend.accepts_missing());
+    let backend = ort::Model::open(runtime, request.bytes, graph, &shapes, takes_missing, limit)?;
+    Ok(Chosen { backend: Arc::new(backend), why })
+}
+
+#[cfg(not(feature = "ort"))]
+fn foreign(_: &Request<'_>, _: &Graph, _: &Backends, _: &RunLimit, _: String) -> Result<Chosen> {
+    Err(Error::new(Status::Unsupported, "ONNX Runtime is not in this build (feature ort)"))
+}

@@ -1,0 +1,73 @@
+//! A lane's working copies of one generation's members, with the buffers that they read and write.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::config::ClockSource;
+use crate::error::{Error, Result, Status};
+use crate::model::backend::Instance;
+use crate::model::bundle::Member;
+use crate::model::store::Generation;
+use crate::model::watchdog::{DEFAULT_LIMIT, PATIENT_LIMIT, RunLimit};
+use crate::types::prediction::backend;
+
+/// What every lane of an engine runs its models under.
+#[derive(Clone, Debug)]
+pub struct RunPolicy {
+    /// Who watches, by which clock, and the upper bound of every limit (`models.deadline_us`).
+    pub limit: RunLimit,
+}
+
+impl RunPolicy {
+    /// The limit of one member's runs.
+    ///
+    /// # Errors
+    /// `UNSUPPORTED` for a deadline that nobody would keep.
+    pub fn of(&self, member: &Member) -> Result<RunLimit> {
+        let named = member.spec.deadline_us.map(Duration::from_micros);
+        let foreign = member.backend.bits() & backend::NATIVE == 0;
+        if foreign && named.is_some() && self.limit.watchdog.is_none() {
+            let text = format!(
+                "model {}: deadline_us is kept by the housekeeping thread, and threads = 0 has none; open the engine with threads = 1, or run the model natively",
+                member.spec.name
+            );
+            return Err(Error::new(Status::Unsupported, text));
+        }
+        let most = match self.limit.clock.source() {
+            ClockSource::System => named.unwrap_or(DEFAULT_LIMIT).min(self.limit.most),
+            ClockSource::Host => PATIENT_LIMIT,
+        };
+        Ok(RunLimit { most, ..self.limit.clone() })
+    }
+}
+
+/// The working copies.
+#[derive(Debug)]
+pub struct Instances {
+    /// Whose members these are.
+    pub generation: Arc<Generation>,
+    /// By number of the member.
+    pub members: Vec<Box<dyn Instance>>,
+    /// As long as the widest input.
+    pub input: Vec<f32>,
+    /// As long as the widest output.
+    pub out: Vec<f32>,
+}
+
+impl Instances {
+    /// Working copies of a generation. Foreign sessions are made and warmed here, so this may take long.
+    ///
+    /// # Errors
+    /// What a member's backend says, with the member's name.
+    pub fn new(generation: Arc<Generation>, policy: &RunPolicy) -> Result<Instances> {
+        let made = |member: &Member| {
+            let instance = policy.of(member).and_then(|limit| member.backend.clone().instance(&limit));
+            instance.map_err(|error| error.within(&format!("model {}", member.spec.name)))
+        };
+        let of = &generation.bundle.members;
+        let members = of.iter().map(made).collect::<Result<_>>()?;
+        let widest = |width: fn(&Member) -> usize| vec![0.0; of.iter().map(width).max().unwrap_or(0)];
+        let (input, out) = (widest(|member| member.backend.input_width()), widest(|member| member.backend.output_width()));
+        Ok(Instances { generation, members, input, out })
+    }
+}
