@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use foretick::model::backend::Backend;
 use foretick::model::native;
-use foretick::model::onnx_ir::Graph;
+use foretick::model::onnx_ir::{Dim, Graph};
 
 /// |ours - theirs| <= ABS + REL |theirs|
 const ABS: f64 = 1e-6;
@@ -16,20 +16,48 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("models/fixtures")
 }
 
+fn parsed(path: &Path) -> Graph {
+    Graph::parse(&fs::read(path).unwrap()).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
 fn compiled(path: &Path) -> Box<dyn Backend> {
-    let graph = Graph::parse(&fs::read(path).unwrap()).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    native::compile(&graph).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    native::compile(&parsed(path)).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 fn load(name: &str) -> Box<dyn Backend> {
     compiled(&folder().join(name).with_extension("onnx"))
 }
 
-fn fixtures() -> Vec<PathBuf> {
+fn graphs(folder: &Path) -> Vec<PathBuf> {
     let mut found: Vec<PathBuf> =
-        fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.extension().is_some_and(|ext| ext == "onnx")).collect();
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.extension().is_some_and(|ext| ext == "onnx")).collect();
     found.sort();
     found
+}
+
+fn fixtures() -> Vec<PathBuf> {
+    graphs(&folder())
+}
+
+fn is_refused(path: &Path) -> bool {
+    path.file_name().unwrap().to_string_lossy().starts_with("refused_")
+}
+
+/// Neural networks; those that no kernel runs apart.
+fn nets() -> (Vec<PathBuf>, Vec<PathBuf>) {
+    graphs(&folder().join("nets")).into_iter().partition(|path| !is_refused(path))
+}
+
+/// The table of `CASE.onnx` or `CASE.VARIANT.onnx`: several graphs of one model share it.
+fn table_path(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap().to_string_lossy();
+    path.with_file_name(format!("{}.csv", name.split('.').next().unwrap()))
+}
+
+/// Header of a table: the input columns, then the outputs.
+fn header(path: &Path) -> (Vec<String>, Vec<String>) {
+    let text = fs::read_to_string(table_path(path)).unwrap();
+    text.lines().next().unwrap().split(',').map(str::to_owned).partition(|name| name.starts_with('x'))
 }
 
 /// A fixture's rows with the answers that belong to them, and where those stand among the model's outputs.
@@ -41,13 +69,11 @@ struct Table {
 
 impl Table {
     fn read(path: &Path, backend: &dyn Backend) -> Table {
-        let text = fs::read_to_string(path.with_extension("csv")).unwrap();
-        let mut lines = text.lines();
-        let header: Vec<&str> = lines.next().unwrap().split(',').collect();
-        let inputs = header.iter().filter(|name| name.starts_with('x')).count();
-        let columns = header[inputs..].iter().map(|name| column(backend, name)).collect();
+        let text = fs::read_to_string(table_path(path)).unwrap();
+        let (inputs, outputs) = header(path);
+        let (inputs, columns) = (inputs.len(), outputs.iter().map(|name| column(backend, name)).collect());
         let mut table = Table { rows: Vec::new(), answers: Vec::new(), columns };
-        for line in lines {
+        for line in text.lines().skip(1) {
             let cells: Vec<&str> = line.split(',').collect();
             table.rows.push(cells[..inputs].iter().map(|cell| cell.parse().unwrap()).collect());
             table.answers.push(cells[inputs..].iter().map(|cell| cell.parse().unwrap()).collect());
@@ -104,6 +130,30 @@ fn every_fixture_gives_what_its_library_gives() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
+/// A window's columns are `x0_0` to `x5_2`: the last one tells its 6 steps of 3 features, which the graph must agree with.
+#[test]
+fn every_neural_graph_fits_its_table() {
+    let (found, refused) = nets();
+    assert!(found.len() >= 60 && refused.len() >= 5, "fixtures are missing");
+    for path in &found {
+        let graph = parsed(path);
+        let [input] = graph.inputs.as_slice() else { panic!("{}: several inputs", path.display()) };
+        let (inputs, _) = header(path);
+        let last: Vec<usize> = inputs.last().unwrap()[1..].split('_').map(|number| number.parse().unwrap()).collect();
+        let fixed: Vec<Dim> = last.iter().map(|last| Dim::Fixed(last + 1)).collect();
+        assert_eq!(input.dims.as_ref().unwrap()[1..], fixed, "{}", path.display());
+        assert_eq!(inputs.len(), last.iter().map(|last| last + 1).product::<usize>(), "{}", path.display());
+    }
+}
+
+#[test]
+fn what_no_kernel_runs_is_refused() {
+    for path in nets().1 {
+        let error = native::compile(&parsed(&path)).expect_err(&path.display().to_string());
+        assert_eq!(error.status(), foretick::Status::Operator, "{}: {error}", path.display());
+    }
+}
+
 #[test]
 fn backends_say_what_they_are() {
     let linear = load("four_logistic");
@@ -125,10 +175,11 @@ fn a_wrong_length_gives_nan_and_no_panic() {
     for path in fixtures() {
         let backend = compiled(&path);
         let (mut scratch, mut out) = (vec![0.0; backend.scratch_len()], vec![0.0; backend.output_width()]);
-        backend.run(&[1.0; 4], &mut scratch, &mut out);
+        let row = vec![1.0; backend.input_width()];
+        backend.run(&row[1..], &mut scratch, &mut out);
         assert!(out.iter().all(|value| value.is_nan()));
         let mut short = vec![0.0; backend.output_width() + 1];
-        backend.run(&[1.0; 5], &mut scratch, &mut short);
+        backend.run(&row, &mut scratch, &mut short);
         assert!(short.iter().all(|value| value.is_nan()));
     }
 }
@@ -138,7 +189,7 @@ fn a_wrong_length_gives_nan_and_no_panic() {
 fn answers_do_not_depend_on_scratch() {
     for path in fixtures() {
         let backend = compiled(&path);
-        let row = [0.3, -1.2, 0.0, 2.5, -0.7];
+        let row: Vec<f32> = [0.3, -1.2, 0.0, 2.5, -0.7].into_iter().cycle().take(backend.input_width()).collect();
         let first = run(&*backend, &row);
         let (mut scratch, mut out) = (vec![f32::from_bits(u32::MAX); backend.scratch_len() + 3], vec![0.0; backend.output_width()]);
         backend.run(&row, &mut scratch, &mut out);
@@ -153,7 +204,7 @@ fn infinite_inputs_take_a_side() {
         let backend = compiled(&path);
         if backend.family() == "tree ensemble" {
             for value in [f32::INFINITY, f32::NEG_INFINITY] {
-                assert!(run(&*backend, &[value; 5]).iter().all(|value| value.is_finite()), "{}", path.display());
+                assert!(run(&*backend, &vec![value; backend.input_width()]).iter().all(|value| value.is_finite()), "{}", path.display());
             }
         }
     }

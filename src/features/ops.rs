@@ -11,6 +11,7 @@ pub mod change;
 pub mod ema;
 pub mod macd;
 pub mod order_flow;
+pub mod price;
 pub mod role_return;
 pub mod rsi;
 pub mod stochastic;
