@@ -21,7 +21,7 @@ fn parsed(path: &Path) -> Graph {
 }
 
 fn compiled(path: &Path) -> Box<dyn Backend> {
-    native::compile(&parsed(path)).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    native::compile(&parsed(path), None).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 fn load(name: &str) -> Box<dyn Backend> {

@@ -147,7 +147,9 @@ impl Member {
                 format!("{title}: this build has native kernels only; set backend = \"default\" or \"native\" and allow it"),
             ));
         }
-        let backend = native::compile(&graph).map_err(|error| error.within(&title))?;
+        let window = [schema.window, schema.width()];
+        let hint = (spec.input == InputShape::Window).then_some(window.as_slice());
+        let backend = native::compile(&graph, hint).map_err(|error| error.within(&title))?;
         let places = contract(spec, backend.as_ref(), schema).map_err(|error| error.within(&title))?;
         Ok(Member { spec: spec.clone(), backend, backend_bits: backend::NATIVE, places, worst: Worst::default() })
     }
