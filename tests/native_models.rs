@@ -149,7 +149,7 @@ fn every_neural_graph_fits_its_table() {
 #[test]
 fn what_no_kernel_runs_is_refused() {
     for path in nets().1 {
-        let error = native::compile(&parsed(&path)).expect_err(&path.display().to_string());
+        let error = native::compile(&parsed(&path), None).expect_err(&path.display().to_string());
         assert_eq!(error.status(), foretick::Status::Operator, "{}: {error}", path.display());
     }
 }
