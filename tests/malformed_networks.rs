@@ -210,6 +210,8 @@ fn convolutions_that_contradict_themselves_are_refused() {
         model(&parts.concat(), 17)
     };
     attempt(&pool(&ints("kernel_shape", &[2]))).unwrap();
+    let long = [node("MaxPool", "", &["x"], &["y"], &ints("kernel_shape", &[1 << 19])), value(11, "x", &[1, 1, 1 << 20]), value(12, "y", &[1, 1, 1])];
+    refused(&model(&long.concat(), 17), Status::Operator, "multiplications");
     refused(&pool(&[]), Status::Operator, "one sequence");
     refused(&pool(&ints("kernel_shape", &[-2])), Status::Operator, "one sequence");
     refused(&pool(&[ints("kernel_shape", &[2]), ints("strides", &[i64::MIN])].concat()), Status::Model, "strides");

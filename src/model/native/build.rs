@@ -26,6 +26,9 @@ mod reduce;
 /// The ONNX number of float32.
 const FLOAT: i32 = 1;
 
+/// Most multiplications of a run: some tenths of a second. Native runs have no deadline, and small files can ask for much.
+const MOST_COST: u64 = 1 << 34;
+
 /// A value that steps have made, or a view of one.
 #[derive(Clone, Debug)]
 struct Slot {
@@ -103,6 +106,8 @@ struct Builder<'a> {
     /// The graph is a neural network: its dense layers sum in f32 and denormals count as zero.
     neural: bool,
     steps: Vec<Step>,
+    /// Multiplications and additions of all steps.
+    cost: u64,
     next: usize,
     scratch_len: usize,
 }
@@ -118,7 +123,7 @@ impl<'a> Builder<'a> {
         let shape = shape::of_input(input, hint)?;
         let slots = BTreeMap::from([(input.name.as_str(), Slot::plain(Place::Row(0), shape.clone()))]);
         let neural = known::is_neural(nodes, &shape);
-        Ok(Builder { graph, shape, slots, folded: BTreeMap::new(), folded_len: 0, neural, steps: Vec::new(), next: 0, scratch_len: 0 })
+        Ok(Builder { graph, shape, slots, folded: BTreeMap::new(), folded_len: 0, neural, steps: Vec::new(), cost: 0, next: 0, scratch_len: 0 })
     }
 
     fn node(&mut self, node: &'a Node) -> Result<()> {
@@ -192,6 +197,10 @@ impl<'a> Builder<'a> {
     fn push_as(&mut self, kernel: Kernel, from: &Slot, view: View) -> Result<Slot> {
         if view.width() == 0 {
             return Err(unable(format!("a value of the row has dimensions {:?}, which is no value", view.shape)));
+        }
+        self.cost = self.cost.saturating_add(kernel.cost());
+        if self.cost > MOST_COST {
+            return Err(unable(format!("a run takes over {MOST_COST} multiplications, which no caller should wait for")));
         }
         let slot = Slot { place: Place::Scratch(self.next), view };
         let flushed = self.neural && !matches!(kernel, Kernel::Trees(_) | Kernel::Linear(_) | Kernel::Scaler(_) | Kernel::Normalizer(_));

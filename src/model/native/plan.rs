@@ -91,6 +91,21 @@ pub(super) enum Kernel {
     Pool(Pool),
 }
 
+impl Kernel {
+    /// How many multiplications and additions a run takes, of the kernels whose number is not that of their values.
+    pub(super) fn cost(&self) -> u64 {
+        let product = |factors: &[usize]| factors.iter().fold(1_u64, |product, factor| product.saturating_mul(*factor as u64));
+        match self {
+            Kernel::Dense { matrix, rows } => product(&[*rows, matrix.inputs(), matrix.outputs()]),
+            Kernel::Conv(conv) => product(&[conv.windows, conv.kernel, conv.channels / conv.groups.len(), conv.filters()]),
+            Kernel::Lstm(layer) => product(&[layer.size.steps, layer.size.features + layer.size.hidden, layer.input.outputs()]),
+            Kernel::Gru(layer) => product(&[layer.size.steps, layer.size.features + layer.size.hidden, layer.input.outputs()]),
+            Kernel::Pool(pool) => product(&[pool.windows, pool.kernel, pool.columns]),
+            _ => 0,
+        }
+    }
+}
+
 /// One step. It reads only what lies before the place where it writes, so both can be borrowed at once.
 #[derive(Debug)]
 pub(super) struct Step {
