@@ -6,6 +6,7 @@ use std::cell::RefCell;
 use toml::de::{DeTable, DeValue};
 
 use crate::error::{Error, Result, Status};
+use crate::types::NAME_MAX;
 
 /// A problem of a text: which line, which status, what is wrong and what to do.
 #[derive(Debug)]
@@ -91,6 +92,14 @@ impl<'t> Section<'t> {
     pub fn wrong(&self, key: &str, what: &str) {
         let line = self.find(key).map_or(String::new(), |(at, _)| format!("line {}: ", line_at(self.source, at)));
         self.problems.add(Status::ConfigValue, format!("{line}{}: {what}", self.name(key)));
+    }
+
+    /// Reports a name that is not 1 to 31 bytes of letters, digits, `_`, `-` and `.`.
+    pub fn check_name(&self, key: &str, name: &str) {
+        let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte));
+        if name.is_empty() || name.len() > NAME_MAX || !plain {
+            self.wrong(key, &format!("\"{name}\": a name has 1 to {NAME_MAX} bytes of letters, digits, _, - and ."));
+        }
     }
 
     /// The value of a key, when it is there and of the type.

@@ -8,6 +8,7 @@ use crate::features::ops::{
     book::{BookDepth, DepthValue, SpreadRatio},
     cci::Cci,
     change::{Momentum, RateOfChange},
+    given::Given,
     macd::Macd,
     order_flow::OrderFlowRatio,
     role_return::RoleReturn,
@@ -29,6 +30,8 @@ pub enum Input {
     Taker,
     /// A book or quotes of the role that the feature names.
     RoleBook,
+    /// Nothing: the value comes with a row of the caller's, under the name in `field`.
+    Caller,
 }
 
 impl Input {
@@ -40,6 +43,7 @@ impl Input {
             Input::Book => "book",
             Input::Taker => "taker side",
             Input::RoleBook => "book of the role",
+            Input::Caller => "caller's row",
         }
     }
 }
@@ -437,6 +441,17 @@ pub static OPS: &[OpInfo] = &[
         converge: 0,
         needs: no_needs,
         build: |p| Box::new(RoleReturn::new(p.role, p.n())),
+    },
+    OpInfo {
+        name: "given",
+        params: &[],
+        field: None,
+        input: Input::Caller,
+        text: "the caller's value named by field, in his own row (predict_row); missing in every row of a track; scale zscore, minmax or none",
+        first: |_| 0,
+        converge: 0,
+        needs: no_needs,
+        build: |_| Box::new(Given),
     },
 ];
 

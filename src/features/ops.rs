@@ -9,6 +9,7 @@ pub mod book;
 pub mod cci;
 pub mod change;
 pub mod ema;
+pub mod given;
 pub mod macd;
 pub mod order_flow;
 pub mod role_return;

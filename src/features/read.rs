@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use crate::config::text::{FromToml, Section};
-use crate::features::catalog::{self, OpInfo, Params};
+use crate::features::catalog::{self, Input, OpInfo, Params};
 use crate::features::history::Column;
 use crate::features::scale::{Scale, Stats};
 use crate::features::spec::{FeatureSpec, Missing, Schema};
@@ -125,6 +125,12 @@ fn read_entry(entry: &mut Section<'_>, roles: &[String], missing: Missing) -> Ve
     if names.is_empty() {
         entry.wrong("op", "an entry names its operator; `foretick features` lists them");
     }
+    if let Some(given) = names.iter().filter_map(|name| catalog::find(name)).find(|op| op.input == Input::Caller) {
+        if names.len() > 1 {
+            entry.wrong("op", "given stands alone: its field is the caller's, not a column of steps");
+        }
+        return read_given(entry, given, missing);
+    }
     let role = read_role(entry, roles);
     let column = read_column(entry);
     let scale = read_scale(entry);
@@ -135,7 +141,7 @@ fn read_entry(entry: &mut Section<'_>, roles: &[String], missing: Missing) -> Ve
             entry.wrong("op", &format!("\"{name}\" is no operator; `foretick features` lists them"));
             continue;
         };
-        if role != 0 && op.input != catalog::Input::RoleBook {
+        if role != 0 && op.input != Input::RoleBook {
             entry.wrong("role", &format!("{name} reads role self only"));
         }
         if column.is_some() && op.field.is_none() {
@@ -148,6 +154,22 @@ fn read_entry(entry: &mut Section<'_>, roles: &[String], missing: Missing) -> Ve
         }
     }
     features
+}
+
+/// Values of the caller's own rows: `field` names one or several, and is the feature's name.
+fn read_given(entry: &mut Section<'_>, op: &'static OpInfo, missing: Missing) -> Vec<FeatureSpec> {
+    let fields: Vec<String> = one_or_many(entry, "field").unwrap_or_default();
+    if fields.is_empty() {
+        entry.wrong("field", "given needs the name of the caller's value, such as field = \"gas_gwei\"");
+    }
+    fields.iter().for_each(|name| entry.check_name("field", name));
+    let scale = read_scale(entry);
+    if let Some(other) = scale.iter().find(|scale| !scale.is_fixed()) {
+        entry.wrong("scale", &format!("{other}: a given value has no close and no history, only zscore and minmax scale it"));
+    }
+    let missing = read_missing(entry).unwrap_or(missing);
+    let params = Params { values: [0.0; 2], column: Column::Close, role: 0 };
+    fields.into_iter().map(|name| FeatureSpec { name, op, params, scale: scale.clone(), missing }).collect()
 }
 
 fn read_role(entry: &mut Section<'_>, roles: &[String]) -> usize {

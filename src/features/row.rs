@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::features::history::{History, Needs};
 use crate::features::ops::{At, Op};
-use crate::features::scale::{Scaler, Stats};
+use crate::features::scale::{Scaler, Stats, scale_fixed};
 use crate::features::spec::Schema;
 use crate::ingest::book::RoleBook;
 use crate::types::step::Step;
@@ -65,28 +65,18 @@ impl RowEngine {
         self.history.push(step, self.since);
         let at = At { step, since: self.since, history: &self.history, books, max_book_age_ns: self.schema.sampler.max_book_age_ns };
         let (values, valid) = window.next_row();
-        valid.fill(0);
+        let mut row = Narrowing::begin(values, valid);
         self.raw_valid.fill(0);
-        self.facts = RowFacts::default();
         for (index, op) in self.ops.iter_mut().enumerate() {
             let raw = op.update(&at).filter(|_| self.since >= self.firsts[index]);
-            self.facts.beyond_f32 |= raw.is_some_and(|value| !value.is_finite());
+            row.facts.beyond_f32 |= raw.is_some_and(|value| !value.is_finite());
             let raw = raw.filter(|value| value.is_finite());
-            let bit = 1u64 << (index % 64);
             self.raw[index] = raw.map_or(0.0, positive_zero);
-            self.raw_valid[index / 64] |= if raw.is_some() { bit } else { 0 };
+            self.raw_valid[index / 64] |= if raw.is_some() { 1u64 << (index % 64) } else { 0 };
             let scaled = raw.and_then(|value| self.scalers[index].apply(value, step.close));
-            let narrow = scaled.map(|value| positive_zero(value) as f32 + 0.0).filter(|value| value.is_finite());
-            self.facts.beyond_f32 |= scaled.is_some() && narrow.is_none();
-            values[index] = narrow.unwrap_or(0.0);
-            match narrow {
-                Some(value) => {
-                    valid[index / 64] |= bit;
-                    self.facts.out_of_range += u16::from(outside(self.trained[index], value));
-                }
-                None => self.facts.missing += 1,
-            }
+            row.put(index, scaled, self.trained[index]);
         }
+        self.facts = row.facts;
         window.commit();
         self.since += 1;
     }
@@ -139,6 +129,46 @@ impl RowEngine {
     }
 }
 
+/// Scales a row of the caller's, unscaled and NaN where missing, into what models read; its length is the schema's width.
+/// The schema's scales must all be fixed: where one is not, the value counts as missing.
+pub fn scale_row(schema: &Schema, raw: &[f64], values: &mut [f32], valid: &mut [u64]) -> RowFacts {
+    let mut row = Narrowing::begin(values, valid);
+    for (index, (feature, stats)) in schema.features.iter().zip(&schema.stats).enumerate() {
+        let raw = raw.get(index).copied().filter(|value| !value.is_nan());
+        row.put(index, raw.and_then(|value| scale_fixed(&feature.scale, stats, value)), (stats.low, stats.high));
+    }
+    row.facts
+}
+
+/// A row being written: f64 to f32, with its bits and facts.
+struct Narrowing<'r> {
+    values: &'r mut [f32],
+    valid: &'r mut [u64],
+    facts: RowFacts,
+}
+
+impl<'r> Narrowing<'r> {
+    fn begin(values: &'r mut [f32], valid: &'r mut [u64]) -> Narrowing<'r> {
+        valid.fill(0);
+        Narrowing { values, valid, facts: RowFacts::default() }
+    }
+
+    /// Writes a scaled value; one that is missing or does not fit f32 is 0 with its bit off.
+    #[inline]
+    fn put(&mut self, index: usize, scaled: Option<f64>, trained: (f64, f64)) {
+        let narrow = scaled.map(|value| positive_zero(value) as f32 + 0.0).filter(|value| value.is_finite());
+        self.facts.beyond_f32 |= scaled.is_some() && narrow.is_none();
+        self.values[index] = narrow.unwrap_or(0.0);
+        match narrow {
+            Some(value) => {
+                self.valid[index / 64] |= 1u64 << (index % 64);
+                self.facts.out_of_range += u16::from(outside(trained, value));
+            }
+            None => self.facts.missing += 1,
+        }
+    }
+}
+
 fn outside((low, high): (f64, f64), value: f32) -> bool {
     !(low..=high).contains(&f64::from(value))
 }
@@ -146,4 +176,23 @@ fn outside((low, high): (f64, f64), value: f32) -> bool {
 /// -0 becomes 0.
 fn positive_zero(value: f64) -> f64 {
     value + 0.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_callers_row_is_scaled_narrowed_and_counted() {
+        let text = "[sampler]\nkind = \"bar\"\ninterval_ms = 60_000\n[window]\nrows = 1\n[schema]\nfeatures = [{ op = \"given\", field = [\"a\", \"b\", \"c\", \"d\"] }]\n";
+        let mut schema = Schema::from_text(text).unwrap();
+        (schema.features[0].scale, schema.stats[0]) = (vec![crate::features::scale::Scale::ZScore], Stats { mean: 1.0, std: 2.0, ..Stats::NONE });
+        schema.stats[3] = Stats { low: -1.0, high: 1.0, ..Stats::NONE };
+        let (mut values, mut valid) = ([9.0; 4], [u64::MAX]);
+        let facts = scale_row(&schema, &[5.0, f64::NAN, 1e39, 1.5], &mut values, &mut valid);
+        assert_eq!((values, valid), ([2.0, 0.0, 0.0, 1.5], [0b1001]));
+        assert_eq!(facts, RowFacts { missing: 2, out_of_range: 1, beyond_f32: true });
+        let facts = scale_row(&schema, &[1.0, -0.0, 0.0, 1.0], &mut values, &mut valid);
+        assert_eq!((values.map(f32::to_bits), facts), ([0.0f32, 0.0, 0.0, 1.0].map(f32::to_bits), RowFacts::default()));
+    }
 }

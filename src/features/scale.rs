@@ -36,6 +36,14 @@ impl Scale {
     }
 }
 
+impl Scale {
+    /// It needs nothing but the value and the stats: no close, no history.
+    #[must_use]
+    pub fn is_fixed(self) -> bool {
+        matches!(self, Scale::ZScore | Scale::MinMax)
+    }
+}
+
 impl fmt::Display for Scale {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -69,6 +77,29 @@ impl Stats {
     pub const NONE: Stats = Stats { mean: 0.0, std: 1.0, min: 0.0, max: 1.0, low: f64::NEG_INFINITY, high: f64::INFINITY };
 }
 
+impl Stats {
+    /// (value - mean) / std; 0 where std is 0.
+    fn z_score(&self, value: f64) -> f64 {
+        if self.std == 0.0 { 0.0 } else { (value - self.mean) / self.std }
+    }
+
+    /// (value - min) / (max - min); 0 where they are equal.
+    fn min_max(&self, value: f64) -> f64 {
+        if self.max == self.min { 0.0 } else { (value - self.min) / (self.max - self.min) }
+    }
+}
+
+/// Scales a value by scales that need nothing but the stats, exactly as a track's own row is scaled; `None` when one of
+/// them needs more.
+#[must_use]
+pub fn scale_fixed(scales: &[Scale], stats: &Stats, value: f64) -> Option<f64> {
+    scales.iter().try_fold(value, |value, scale| match scale {
+        Scale::ZScore => Some(stats.z_score(value)),
+        Scale::MinMax => Some(stats.min_max(value)),
+        Scale::Relative | Scale::RollingZScore(_) => None,
+    })
+}
+
 /// The scales of one feature of one track, with their state.
 #[derive(Clone, Debug)]
 pub struct Scaler {
@@ -97,8 +128,8 @@ impl Scaler {
     pub fn apply(&mut self, value: f64, close: f64) -> Option<f64> {
         let stats = self.stats;
         self.scales.iter_mut().try_fold(value, |value, stage| match stage {
-            Stage::Fixed(Scale::ZScore) => Some(if stats.std == 0.0 { 0.0 } else { (value - stats.mean) / stats.std }),
-            Stage::Fixed(Scale::MinMax) => Some(if stats.max == stats.min { 0.0 } else { (value - stats.min) / (stats.max - stats.min) }),
+            Stage::Fixed(Scale::ZScore) => Some(stats.z_score(value)),
+            Stage::Fixed(Scale::MinMax) => Some(stats.min_max(value)),
             Stage::Fixed(_) => Some(value / close),
             Stage::Rolling(window) => {
                 window.push(value);
@@ -251,6 +282,20 @@ mod tests {
         }
         assert_eq!(Scale::parse("none"), Ok(None));
         assert!(Scale::parse("rolling_zscore(1)").is_err() && Scale::parse("log").is_err());
+    }
+
+    #[test]
+    fn fixed_scales_give_what_a_tracks_own_row_has() {
+        let stats = Stats { mean: 0.1, std: 0.3, min: -7.0, max: 11.0, ..Stats::NONE };
+        for scales in [&[][..], &[Scale::ZScore], &[Scale::MinMax], &[Scale::ZScore, Scale::MinMax]] {
+            for value in [-1e300, -0.7, 0.0, 3.3, 1e300] {
+                assert_eq!(scale_fixed(scales, &stats, value), Scaler::new(scales, stats).apply(value, 100.0));
+            }
+            assert!(scales.iter().all(|scale| scale.is_fixed()));
+        }
+        for scale in [Scale::Relative, Scale::RollingZScore(3)] {
+            assert_eq!((scale_fixed(&[scale], &stats, 1.0), scale.is_fixed()), (None, false));
+        }
     }
 
     #[test]

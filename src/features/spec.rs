@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 
 use crate::config::text::{Problems, Section, parse};
 use crate::error::{Result, Status};
-use crate::features::catalog::{OpInfo, Params};
+use crate::features::catalog::{Input, OpInfo, Params};
 use crate::features::history::Column;
 use crate::features::read::{read_features, read_schema};
 use crate::features::scale::{Scale, Stats};
@@ -148,6 +148,16 @@ impl Schema {
         self.features.iter().map(FeatureSpec::ready).max().unwrap_or(0)
     }
 
+    /// Why rows of the caller's cannot be scaled by this schema; `None` when they can.
+    #[must_use]
+    pub fn refuses_rows(&self) -> Option<String> {
+        let moving = |feature: &&FeatureSpec| feature.scale.iter().any(|scale| !scale.is_fixed());
+        let feature = self.features.iter().find(moving)?;
+        let scale = feature.scale.iter().find(|scale| !scale.is_fixed())?;
+        let text = "which needs the track's own steps: scale features by zscore or minmax, or not at all, to take the caller's rows";
+        Some(format!("feature {} is scaled by {scale}, {text}", feature.name))
+    }
+
     /// The canonical form that is hashed: sampler, window, expanded features, scaling parameters.
     #[must_use]
     pub fn canonical(&self) -> Value {
@@ -165,7 +175,8 @@ impl Schema {
             Missing::Nan => json!("nan"),
             Missing::Value(value) => json!(value),
         };
-        let field = feature.op.field.and_then(|_| Column::FIELDS.iter().find(|(_, column)| *column == feature.params.column)).map(|(name, _)| *name);
+        let column = || Column::FIELDS.iter().find(|(_, column)| *column == feature.params.column).map(|(name, _)| *name);
+        let field = if feature.op.input == Input::Caller { Some(feature.name.as_str()) } else { feature.op.field.and_then(|_| column()) };
         let scale: Vec<String> = feature.scale.iter().map(Scale::to_string).collect();
         json!({
             "name": feature.name, "op": feature.op.name, "params": params, "role": self.roles.get(feature.params.role), "field": field,
@@ -261,6 +272,34 @@ mod tests {
         other = schema.clone();
         (other.stats[0].low, other.name) = (0.0, "other".into());
         assert_eq!(schema.hash(), other.hash(), "the trained range and the name are not hashed");
+    }
+
+    #[test]
+    fn given_values_are_named_by_their_field() {
+        let text = |entry: &str| SCHEMA.replace("{ op = \"bollinger_position\", width = 2.5 }", entry);
+        let schema =
+            Schema::from_text(&text("{ op = \"given\", field = [\"gas_gwei\", \"pool.depth\"], missing = 0.0 }, { op = \"given\", field = \"edge\" }"))
+                .unwrap();
+        let names: Vec<&str> = schema.features[7..].iter().map(|feature| feature.name.as_str()).collect();
+        assert_eq!(names, ["gas_gwei", "pool.depth", "edge"]);
+        assert_eq!((schema.features[9].first_scaled(), schema.features[9].ready(), schema.features[8].missing), (0, 0, Missing::Value(0.0)));
+        assert_ne!(schema.hash(), Schema::from_text(&text("{ op = \"given\", field = [\"gas_wei\", \"pool.depth\", \"edge\"] }")).unwrap().hash());
+        assert!(schema.refuses_rows().is_some_and(|text| text.contains("sma_5_volume") && text.contains("relative")));
+        assert_eq!(Schema::baseline25(BARS).unwrap().refuses_rows(), None);
+        for (entry, expected) in [
+            ("{ op = \"given\" }", "given needs the name"),
+            ("{ op = \"given\", field = \"a\", scale = [\"relative\"] }", "relative: a given value has no close"),
+            ("{ op = \"given\", field = \"a\", scale = \"rolling_zscore(9)\" }", "rolling_zscore(9): a given value"),
+            ("{ op = \"given\", field = \"a b\" }", "\"a b\": a name has 1 to 31 bytes"),
+            ("{ op = \"given\", field = \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\" }", "a name has 1 to 31 bytes"),
+            ("{ op = [\"given\", \"volume\"], field = \"a\" }", "given stands alone"),
+            ("{ op = \"given\", field = \"a\", period = 3 }", "unknown key schema.features[3].period"),
+            ("{ op = \"given\", field = \"momentum_3\" }", "feature momentum_3 is there twice"),
+            ("{ op = \"given\", field = \"a\", scale = \"zscore\" }", "a: zscore and minmax need a bundle's stats"),
+        ] {
+            let error = Schema::from_text(&text(entry)).unwrap_err();
+            assert!(error.text().contains(expected), "{expected}: {error}");
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Which streams fill the roles of which tracks.
 
 use foretick::features::catalog::Input;
-use foretick::features::spec::Schema;
+use foretick::features::spec::{Missing, Schema};
 use foretick::source::StreamInfo;
 use foretick::types::Kind;
 use foretick::window::sampler::Sampling;
@@ -87,6 +87,11 @@ fn check_stream(schema: &Schema, stream: &StreamInfo) -> Result<()> {
     }
     let needs = |input: Input| schema.features.iter().filter(|feature| feature.op.input == input).map(|feature| feature.name.as_str()).collect::<Vec<_>>();
     check_book(stream, &needs(Input::Book))?;
+    let given = schema.features.iter().filter(|feature| feature.op.input == Input::Caller && feature.missing == Missing::Abstain);
+    let given: Vec<&str> = given.map(|feature| feature.name.as_str()).collect();
+    if !given.is_empty() {
+        return unavailable(format!("{} come with the caller's rows (predict_row), which no file holds", given.join(", ")));
+    }
     let taker = needs(Input::Taker);
     match taker.is_empty() || stream.taker_known {
         true => Ok(()),
