@@ -213,6 +213,7 @@ fn in_rust() -> BTreeMap<String, u64> {
         ("BAR_TAKER", e::BAR_TAKER.into()),
         ("BAR_TRADES", e::BAR_TRADES.into()),
         ("TRACK_ANY_STREAM", foretick::engine::TRACK_ANY_STREAM.into()),
+        ("SCORER_RAW", foretick::engine::SCORER_RAW.into()),
         ("PUBLISH_REPLACE", 1),
         ("ROW_SCALED", 1),
         ("DELTA_CHANGES", e::DELTA_CHANGES as u64),

@@ -10,7 +10,7 @@ use crate::decision::policy::{decide, ensemble_reasons};
 use crate::ensemble::calibration::calibrate;
 use crate::ensemble::combine::{Combined, Vote, combine, sigmoid};
 use crate::error::Status;
-use crate::features::spec::{Missing, Schema};
+use crate::features::spec::Schema;
 use crate::model::bundle::Bundle;
 use crate::model::instances::Instances;
 use crate::model::manifest::{Form, InputShape};
@@ -348,11 +348,8 @@ fn fill_input(schema: &Schema, window: &Rolling, input: &mut [f32]) {
             continue;
         }
         for (index, feature) in schema.features.iter().enumerate().filter(|(index, _)| valid[index / 64] >> (index % 64) & 1 == 0) {
-            row[index] = match feature.missing {
-                Missing::Abstain => 0.0,
-                Missing::Nan => f32::NAN,
-                Missing::Value(value) => value as f32,
-            };
+            // Where nothing may stand for it the prediction abstains, and the model is not run.
+            row[index] = feature.missing.replacement().unwrap_or(0.0);
         }
     }
 }

@@ -31,6 +31,7 @@ fn last_error() -> String {
 /// Calls an export with zero handles and NULL pointers; those that cannot fail answer as if OK.
 fn call(symbol: &str) -> i32 {
     let (engine, bundle, lane, track) = (EngineHandle::default(), BundleHandle::default(), LaneHandle::default(), TrackHandle::default());
+    let scorer = ScorerHandle::default();
     // SAFETY: NULL pointers are refused before anything is read.
     unsafe {
         match symbol {
@@ -58,6 +59,10 @@ fn call(symbol: &str) -> i32 {
             "foretick_track_predict" => foretick_track_predict(track, 0, null_mut()),
             "foretick_track_details" => foretick_track_details(track, null_mut()),
             "foretick_track_row" => foretick_track_row(track, 0, null_mut(), 0, null_mut(), null_mut()),
+            "foretick_scorer_open" => foretick_scorer_open(engine, null(), 0, null(), 0, 0, null_mut()),
+            "foretick_scorer_info" => foretick_scorer_info(scorer, null_mut()),
+            "foretick_scorer_run" => foretick_scorer_run(scorer, null(), 0, 0, null_mut(), 0),
+            "foretick_scorer_close" => foretick_scorer_close(scorer),
             other => unreachable!("{other} is not called here"),
         }
     }
@@ -162,5 +167,5 @@ fn constants_are_those_of_the_library() {
     assert_eq!((FORETICK_ACTION_ABSTAIN, FORETICK_ACTION_BUY), (Action::Abstain as u8, Action::Buy as u8));
     assert_eq!((FORETICK_PHASE_VOLATILE, FORETICK_SIGNAL_DEGRADED), (Phase::Volatile as u8, flag::DEGRADED));
     assert_eq!((FORETICK_REASON_HOST_VETO, FORETICK_BUSY), (reason::HOST_VETO, Status::Busy as i32));
-    assert_eq!(FORETICK_TRACK_ANY_STREAM, crate::engine::TRACK_ANY_STREAM);
+    assert_eq!((FORETICK_TRACK_ANY_STREAM, FORETICK_SCORER_RAW), (crate::engine::TRACK_ANY_STREAM, crate::engine::SCORER_RAW));
 }
