@@ -3,22 +3,28 @@
 //! An [`Engine`] is shared by threads. A [`Lane`] belongs to one caller at a time, which Rust's `&mut`
 //! says; nothing on its way is locked or shared.
 
+mod answer;
+mod caller_row;
 mod extractor;
 mod feed;
 mod housekeeping;
 mod lane;
+mod members;
 mod numbers;
+mod outputs;
 mod predict;
 mod registry;
 mod scorer;
+mod switch;
 mod track;
 
+pub use answer::{Answer, MemberAnswer, OutputAnswer};
 pub use extractor::Extractor;
 pub use feed::Row;
 pub use lane::{Lane, PushError, TrackId};
-pub use predict::{Answer, MemberAnswer, OutputAnswer};
 pub use registry::StreamEntry;
 pub use scorer::{RowValues, SCORER_RAW, Scorer, ScorerInfo};
+pub use switch::TrackSwitch;
 pub use track::{Details, TRACK_ANY_STREAM};
 
 use std::path::Path;
@@ -116,6 +122,24 @@ impl Engine {
     pub fn publish_one(&self, slot: &str, bundle: Arc<Bundle>) -> Result<u64> {
         let numbers = self.publish(&[Publish { slot: slot.to_owned(), bundle, replace: false }])?;
         Ok(numbers.first().copied().unwrap_or(0))
+    }
+
+    /// Switches a whole slot off or on, from any thread: while it is off its predictions abstain with `DISABLED`, whatever is
+    /// published meanwhile.
+    ///
+    /// # Errors
+    /// `NOT_FOUND` with the slots that there are.
+    pub fn enable_slot(&self, slot: &str, on: bool) -> Result<()> {
+        self.shared.store.switch(slot, None, on)
+    }
+
+    /// Switches one member of what a slot serves off or on, from any thread. The manifest's `enabled` is the start; a member that
+    /// was switched stays so in what is published later under the slot, by its name, until a bundle without that name serves.
+    ///
+    /// # Errors
+    /// `NOT_FOUND` with the names that there are.
+    pub fn enable_member(&self, slot: &str, member: &str, on: bool) -> Result<()> {
+        self.shared.store.switch(slot, Some(member), on)
     }
 
     /// Opens a lane, which the caller owns.

@@ -5,9 +5,11 @@ pub mod watchdog;
 pub mod backend;
 pub mod onnx_ir;
 pub mod native;
+pub mod member_set;
 pub mod manifest;
 pub mod stats;
 pub mod golden;
+pub mod golden_run;
 #[cfg(feature = "ort")]
 pub mod shapes;
 #[cfg(feature = "ort")]
@@ -16,5 +18,7 @@ mod runtime_library;
 pub mod ort;
 pub mod choice;
 pub mod bundle;
+mod describe;
 pub mod instances;
+pub mod switches;
 pub mod store;

@@ -7,6 +7,7 @@ pub mod amount;
 pub mod event;
 pub mod flow;
 pub mod prediction;
+pub mod probability;
 pub mod step;
 
 pub use event::{EventRef, Kind, Slot};

@@ -14,9 +14,10 @@ fn whole() -> String {
     let options = Options {
         features: features.into(),
         weights: vec![0.1; 3],
-        members: vec![Member::new("m", Graph::Logistic(vec![0.0; 3], 0.0))],
+        members: vec![Member::new("m", Graph::Logistic(vec![0.0; 3], 0.0)), Member::over("meta", &["lr.up", "m.up"], &[1.0, 1.0], -1.0)],
         ensemble: "mix = \"logit\"\nquorum = 0.5\n".into(),
-        further: "[ensemble.phase]\nvolatile_above = 0.05\ntrending_above = 3.0\n\n[ensemble.ranging]\nlr = 1.0\nm = 2.0\n\n\
+        further: "[ensemble.phase]\nvolatile_above = 0.05\ntrending_above = 3.0\n\n[ensemble.ranging]\nlr = 1.0\nm = 2.0\nmeta = 1.0\n\n\
+             [ensemble.sets]\ntrending = [\"lr\"]\n\n\
              [calibration.up]\nmethod = \"platt\"\na = 1.0\nb = 0.0\n"
             .into(),
         ..Options::default()
@@ -34,7 +35,7 @@ fn problems(text: &str) -> Vec<String> {
 }
 
 /// Keys of a manifest that must be there: where the key stands, and its full name.
-const NEEDED: [(&str, &str); 35] = [
+const NEEDED: [(&str, &str); 36] = [
     ("format = 1\n", "format"),
     ("name = \"tiny\"\n", "name"),
     ("version = 1\n", "version"),
@@ -55,14 +56,15 @@ const NEEDED: [(&str, &str); 35] = [
     ("gives = { up = \"probabilities[1]\" }, ", "models.lr.gives"),
     ("abs = 1e-6, ", "models.lr.abs"),
     ("rel = 1e-5, ", "models.lr.rel"),
+    ("reads = [\"lr.up\", \"m.up\"], ", "models.meta.reads"),
     ("mix = \"logit\"\n", "ensemble.mix"),
     ("quorum = 0.5\n", "ensemble.quorum"),
-    ("weights = { lr = 1.0, m = 1.0 }\n", "ensemble.weights"),
+    ("weights = { lr = 1.0, m = 1.0, meta = 1.0 }\n", "ensemble.weights"),
     ("lr = 1.0, ", "ensemble.weights.lr"),
     ("volatile_above = 0.05\n", "ensemble.phase.volatile_above"),
     ("m = 2.0\n", "ensemble.ranging.m"),
     ("method = \"platt\"\n", "calibration.up.method"),
-    ("a = 1.0\n", "calibration.up.a"),
+    ("\na = 1.0", "calibration.up.a"),
     ("kind = \"direction\"\n", "policy.kind"),
     ("output = \"up\"\n", "policy.output"),
     ("buy_at = 0.55\n", "policy.buy_at"),
@@ -131,7 +133,7 @@ fn an_unknown_key_of_every_table_is_named_with_its_line() {
         let found = problems(&format!("{} zzz = 1,{}", &text[..at], &text[at..]));
         assert!(found.len() == 1 && found[0].starts_with(&format!("line {line}: unknown key {table}.zzz; known: ")), "{table}: {found:?}");
     }
-    for table in ["sampler", "window", "schema", "ensemble.phase", "ensemble.ranging", "calibration.up", "policy", "golden"] {
+    for table in ["sampler", "window", "schema", "ensemble.phase", "ensemble.ranging", "ensemble.sets", "calibration.up", "policy", "golden"] {
         let header = format!("[{table}]\n");
         let line = 2 + text[..text.find(&header).unwrap()].matches('\n').count();
         let found = problems(&text.replacen(&header, &format!("{header}zzz = 1\n"), 1));
@@ -191,4 +193,92 @@ fn values_of_another_type_are_named() {
         let found = problems(&whole().replacen(from, to, 1));
         assert!(found.iter().any(|line| line.contains(expected)), "{expected}: {found:?}");
     }
+}
+
+/// A manifest with an opportunity's policy.
+fn opportunity() -> String {
+    let policy = "kind = \"opportunity\"\noutput = \"up\"\nexecute_at = 0.8\nwait_at = 0.5\nedge = \"net\"\nmin_edge = 2.0\n";
+    let net = Member { output: "net".into(), ..Member::new("net", Graph::Logistic(vec![0.0; 2], 0.0)) };
+    let options = Options { members: vec![net], amounts: vec!["net".into()], policy: Some(policy.into()), ..Options::default() };
+    let text = String::from_utf8(files(&options).pop().unwrap().1).unwrap();
+    Manifest::parse(&text).expect("it is whole");
+    text
+}
+
+/// One change to a manifest and the one problem that it makes.
+#[track_caller]
+fn changed(text: &str, changes: &[(&str, &str, &str)]) {
+    for (from, to, expected) in changes {
+        assert!(text.contains(from), "{from} is not in the manifest");
+        let found = problems(&text.replacen(from, to, 1));
+        assert!(found.len() == 1 && found[0].contains(expected), "{from} -> {to}: {expected}: {found:#?}");
+    }
+}
+
+#[test]
+fn a_meta_models_reads_are_checked() {
+    let reads = "reads = [\"lr.up\", \"m.up\"]";
+    changed(
+        &whole(),
+        &[
+            (reads, "reads = []", "models.meta.reads: names at least one member's value"),
+            (reads, "reads = [\"lr.up\", \"lr.up\"]", "models.meta.reads: lr.up is there twice"),
+            (reads, "reads = [\"lr.down\"]", "\"lr.down\" is no value of a member that stands before this one; there are lr.up, m.up"),
+            (reads, "reads = [\"meta.up\"]", "\"meta.up\" is no value of a member that stands before this one"),
+            (reads, "reads = \"lr.up\"", "models.meta.reads: a list expected"),
+            ("m = { file = \"m.onnx\"", "m = { reads = [\"lr.up\"], file = \"m.onnx\"", "only a member with input = \"members\" reads others"),
+        ],
+    );
+    let second = "second = { file = \"s.onnx\", sha256 = \"0000000000000000000000000000000000000000000000000000000000000000\", input = \"members\", \
+        reads = [\"lr.up\", \"meta.up\", \"third.up\"], form = \"probability\", gives = { up = \"p[0]\" }, abs = 1e-6, rel = 1e-5 }\n";
+    let text = whole().replacen("\n[ensemble]", &format!("{second}\n[ensemble]"), 1).replace("meta = 1.0", "meta = 1.0, second = 1.0");
+    let found = problems(&text.replace("meta = 1.0, second = 1.0\n", "meta = 1.0\nsecond = 1.0\n"));
+    assert_eq!(found.len(), 2, "{found:#?}");
+    assert!(found[0].contains("models.second.reads: \"meta.up\": meta reads members itself"), "{found:#?}");
+    assert!(found[1].contains("\"third.up\" is no value of a member that stands before this one; there are lr.up, m.up"), "{found:#?}");
+}
+
+#[test]
+fn sets_of_members_are_checked() {
+    let set = "trending = [\"lr\"]";
+    changed(
+        &whole(),
+        &[
+            (set, "trending = [\"lr\", \"xgb\"]", "ensemble.sets.trending: \"xgb\" is no member of [models]"),
+            (set, "trending = [\"lr\", \"lr\"]", "ensemble.sets.trending: lr is there twice"),
+            (set, "trending = [\"lr\", \"meta\"]", "ensemble.sets.trending: meta reads m, which is not in the set"),
+            (set, "trending = []", "policy.output: no member of ensemble.sets.trending gives up"),
+            (set, "trending = \"lr\"", "ensemble.sets.trending: a list expected"),
+            ("lr = 1.0, m", "lr = 0.0, m", "ensemble.sets: trending: the members of the set that give up have no weight together in that phase"),
+        ],
+    );
+    let text = whole().replacen("volatile_above = 0.05\ntrending_above = 3.0\n", "", 1).replacen("[ensemble.phase]\n", "", 1);
+    let start = text.find("[ensemble.ranging]").unwrap();
+    let end = text.find("[ensemble.sets]").unwrap();
+    let found = problems(&format!("{}{}", &text[..start], &text[end..]));
+    assert!(found.len() == 1 && found[0].contains("ensemble.sets: sets by phase need the thresholds of [ensemble.phase]"), "{found:#?}");
+}
+
+#[test]
+fn an_opportunitys_keys_are_checked() {
+    changed(
+        &opportunity(),
+        &[
+            ("execute_at = 0.8\n", "", "policy.execute_at is missing"),
+            ("wait_at = 0.5\n", "", "policy.wait_at is missing"),
+            ("min_edge = 2.0\n", "", "policy.min_edge is missing"),
+            ("edge = \"net\"\n", "", "policy.min_edge: needs edge"),
+            ("wait_at = 0.5", "wait_at = 0.8", "policy.execute_at: needs 0 <= wait_at < execute_at <= 1, found 0.8 and 0.8"),
+            ("execute_at = 0.8", "execute_at = 1.1", "policy.execute_at: needs 0 <= wait_at"),
+            ("edge = \"net\"", "edge = \"up\"", "policy.edge: \"up\" is no output of [outputs] with another unit than \"probability\""),
+            ("edge = \"net\"", "edge = \"none\"", "policy.edge: \"none\" is no output"),
+            ("output = \"up\"", "output = \"net\"", "policy.output: \"net\" is no output of [outputs] with unit \"probability\""),
+            ("wait_at = 0.5\n", "wait_at = 0.5\nbuy_at = 0.6\n", "unknown key policy.buy_at"),
+            ("min_agreement = 0.0\n", "", "policy.min_agreement is missing"),
+        ],
+    );
+    let found = problems(&opportunity().replacen("kind = \"opportunity\"", "kind = \"chance\"", 1));
+    assert!(found[0].contains("\"chance\" is none of direction, opportunity"), "{found:#?}");
+    let without = opportunity().replacen("edge = \"net\"\nmin_edge = 2.0\n", "", 1);
+    Manifest::parse(&without).expect("an edge is optional");
 }

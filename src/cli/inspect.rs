@@ -51,7 +51,14 @@ fn show(bundle: &Bundle, description: &Value) {
             worst.checked,
             100.0 * worst.share
         ));
+        if !spec.reads.is_empty() {
+            print_line(&format!("  {:<10} reads {}", "", member.reads(manifest).join(", ")));
+        }
     }
+    for (phase, names) in bundle.sets() {
+        print_line(&format!("in the phase {} only {}", phase.name(), names.join(", ")));
+    }
+    print_line(&format!("policy {} on {}", text(&trained["policy"]["kind"]), text(&trained["policy"]["output"])));
     show_metrics(&description["manifest"]["metrics"]);
     for warning in bundle.warnings() {
         print_line(&format!("warning: {warning}"));

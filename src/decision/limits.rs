@@ -1,6 +1,6 @@
 //! What permits a decision: ready, fresh, complete, in range. Every reason that holds is given.
 
-use crate::model::manifest::DirectionPolicy;
+use crate::model::manifest::Policy;
 use crate::types::reason;
 
 /// What is known when a prediction is asked for.
@@ -26,7 +26,7 @@ pub struct Facts {
 
 /// Reason bits of data and features that fail.
 #[must_use]
-pub fn reasons(facts: &Facts, policy: &DirectionPolicy) -> u64 {
+pub fn reasons(facts: &Facts, policy: &Policy) -> u64 {
     let age = |since: i64| facts.decided_ns.saturating_sub(since);
     let mut bits = 0;
     let mut set = |holds: bool, bit: u64| bits |= if holds { bit } else { 0 };
@@ -44,9 +44,16 @@ pub fn reasons(facts: &Facts, policy: &DirectionPolicy) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::manifest::PolicyKind;
 
-    const POLICY: DirectionPolicy =
-        DirectionPolicy { output: 0, buy_at: 0.6, sell_at: 0.4, min_agreement: 0.5, max_out_of_range: 2, max_data_age_ns: 100, valid_for_ns: 10 };
+    const POLICY: Policy = Policy {
+        output: 0,
+        kind: PolicyKind::Direction { buy_at: 0.6, sell_at: 0.4 },
+        min_agreement: 0.5,
+        max_out_of_range: 2,
+        max_data_age_ns: 100,
+        valid_for_ns: 10,
+    };
     const GOOD: Facts = Facts {
         ready: true,
         self_known_ns: 1_000,

@@ -4,9 +4,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use super::caller_row::RowRoom;
 use super::feed::{Feed, Row};
-use super::predict::PredictionId;
+use super::predict::{PredictionId, RowQuestion};
 use super::registry::Shared;
+use super::switch::TrackSwitch;
 use super::track::{Details, TRACK_ANY_STREAM, Track};
 use crate::error::{Error, Result, Status};
 use crate::ingest::gate::{self, Refusal, TIME_MAX_NS};
@@ -70,6 +72,7 @@ pub struct Lane {
     /// By stream id.
     routes: Vec<Option<Box<Route>>>,
     readers: Vec<Reader>,
+    row_room: RowRoom,
     promised_ns: i64,
     /// Tracks with a closed step that nobody has asked for.
     waiting: u32,
@@ -91,6 +94,7 @@ impl Lane {
             tracks: Vec::new(),
             routes: Vec::new(),
             readers: Vec::new(),
+            row_room: RowRoom::default(),
             promised_ns: i64::MIN,
             waiting: 0,
             due: Vec::new(),
@@ -122,6 +126,7 @@ impl Lane {
         let names: Vec<String> = streams.iter().map(|id| self.shared.stream_name(*id)).collect::<Result<_>>()?;
         let generation = &self.readers[reader].refresh().0.generation;
         let mut track = Track::open(generation, reader, streams, &names, flags)?;
+        self.row_room.fit(generation.bundle.schema.width());
         track.counted_bytes = track.memory_bytes();
         self.shared.check_memory(track.counted_bytes)?;
         let number = self.shared.take_track()?;
@@ -382,23 +387,77 @@ impl Lane {
     /// `NOT_FOUND`, `INVALID_ARGUMENT` for a negative time, or 0 when the clock is the host's.
     pub fn predict(&mut self, id: TrackId, now_ns: i64) -> Result<Prediction> {
         let place = self.place(id)?;
+        let id = self.next_id(now_ns)?;
+        let Some(track) = &mut self.tracks[place] else { return Err(Error::new(Status::Internal, "a track that was found is gone")) };
+        let reader = &mut self.readers[track.reader];
+        let slot_on = reader.slot().is_on();
+        let (instances, moved) = reader.refresh();
+        self.counters.generations.add(u64::from(moved));
+        self.waiting -= u32::from(track.due);
+        let (prediction, made) = track.predict(instances, slot_on, id, &self.counters);
+        if made {
+            self.note_made(&prediction, &id);
+        }
+        Ok(prediction)
+    }
+
+    /// The decision for a row of the caller's: F unscaled values in the schema's order, NaN where one is missing. The caller
+    /// vouches for the row, so it is as new as the decision and never stale or not ready; the phase is known only where the row
+    /// holds its features and the track has a close. The track's own newest step stays as it is, asked for or not;
+    /// [`Lane::details`] then shows what stands behind this prediction.
+    ///
+    /// # Errors
+    /// As [`Lane::predict`]; `SHAPE` for another number of values, `NOT_FINITE` naming an infinite one, `CONTRACT` naming the
+    /// scale or the model that needs a track's own steps. Then nothing changes.
+    pub fn predict_row(&mut self, id: TrackId, row: &[f64], now_ns: i64) -> Result<Prediction> {
+        let place = self.place(id)?;
+        let id = self.next_id(now_ns)?;
+        let Some(track) = &mut self.tracks[place] else { return Err(Error::new(Status::Internal, "a track that was found is gone")) };
+        let reader = &mut self.readers[track.reader];
+        let slot_on = reader.slot().is_on();
+        let (instances, moved) = reader.refresh();
+        self.counters.generations.add(u64::from(moved));
+        let generation = instances.generation.clone();
+        let row = self.row_room.scale(&generation.bundle, row)?;
+        let prediction = track.predict_row(RowQuestion { generation: &generation, instances, slot_on, row }, id, &self.counters);
+        self.note_made(&prediction, &id);
+        Ok(prediction)
+    }
+
+    /// What the next prediction would be called.
+    fn next_id(&self, now_ns: i64) -> Result<PredictionId> {
         let decided_ns = self.shared.clock.decision_ns(now_ns).filter(|now| *now >= 0);
         let decided_ns = decided_ns
             .ok_or_else(|| Error::new(Status::InvalidArgument, format!("now_ns {now_ns}: a time from 1, or 0 when the engine reads the system's clock")))?;
-        let Some(track) = &mut self.tracks[place] else { return Err(Error::new(Status::Internal, "a track that was found is gone")) };
         let timer = self.shared.clock.start();
-        let (instances, moved) = self.readers[track.reader].refresh();
-        self.counters.generations.add(u64::from(moved));
-        self.waiting -= u32::from(track.due);
         let counter = (self.count + 1) & 0xFFFF_FFFF_FFFF;
         let sampled = counter.is_multiple_of(SAMPLED) && self.shared.config.latency;
-        let id = PredictionId { epoch: self.shared.epoch, counter: u64::from(self.number) << 48 | counter, decided_ns, timer, sampled };
-        let made = track.predict(instances, id, &self.counters);
-        self.count += u64::from(made);
-        if made && sampled {
-            self.counters.predict_ns.record(track.prediction().compute_ns);
+        Ok(PredictionId { epoch: self.shared.epoch, counter: u64::from(self.number) << 48 | counter, decided_ns, timer, sampled })
+    }
+
+    fn note_made(&mut self, prediction: &Prediction, id: &PredictionId) {
+        self.count += 1;
+        if id.sampled {
+            self.counters.predict_ns.record(prediction.compute_ns);
         }
-        Ok(*track.prediction())
+    }
+
+    /// A switch of the track that any thread may use, without the lane.
+    ///
+    /// # Errors
+    /// `NOT_FOUND`.
+    pub fn track_switch(&self, id: TrackId) -> Result<TrackSwitch> {
+        Ok(self.track(id)?.switch.clone())
+    }
+
+    /// Gives the track another switch than its own, such as one that a table of tracks keeps.
+    ///
+    /// # Errors
+    /// `NOT_FOUND`.
+    pub fn use_switch(&mut self, id: TrackId, switch: TrackSwitch) -> Result<()> {
+        let place = self.place(id)?;
+        self.tracks[place].iter_mut().for_each(|track| track.switch = switch.clone());
+        Ok(())
     }
 
     /// Outputs, members and missing features behind the newest prediction.

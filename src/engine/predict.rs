@@ -1,122 +1,25 @@
-//! One prediction of one track: members, ensemble, calibration, policy, record.
+//! One prediction of one track: what it is made from, members, outputs, policy, record.
 
 use std::sync::Arc;
 
+use super::answer::Answer;
+use super::caller_row::CallerRow;
+use super::members::Rows;
+use super::outputs::{Chosen, Voting};
 use super::track::Track;
 use crate::clock::Timer;
 use crate::decision::limits::{self, Facts};
 use crate::decision::phase::phase;
-use crate::decision::policy::{decide, ensemble_reasons};
-use crate::ensemble::calibration::calibrate;
-use crate::ensemble::combine::{Combined, Vote, combine, sigmoid};
-use crate::error::Status;
-use crate::features::spec::Schema;
+use crate::decision::policy::{decide, ensemble_reasons, quorum_reasons};
+use crate::features::row::RowFacts;
 use crate::model::bundle::Bundle;
 use crate::model::instances::Instances;
-use crate::model::manifest::{Form, InputShape};
+use crate::model::manifest::InputShape;
+use crate::model::member_set::MemberSet;
 use crate::model::store::Generation;
 use crate::monitor::metrics::LaneCounters;
 use crate::types::prediction::{Action, Phase, Prediction, flag, rung};
 use crate::types::reason;
-use crate::window::rolling::Rolling;
-
-/// One output of the newest prediction.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct OutputAnswer {
-    /// Calibrated value; NaN without one.
-    pub value: f64,
-    /// Before calibration; NaN without one.
-    pub raw: f64,
-    /// Agreement of its members; NaN without one.
-    pub agreement: f64,
-}
-
-/// One member's part in one output of the newest prediction.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct MemberAnswer {
-    /// Number of the member.
-    pub member: usize,
-    /// Number of the output.
-    pub output: usize,
-    /// OK, MODEL_OUTPUT, what the backend said (BACKEND, DEADLINE, CLOSING), or WRONG_STATE for a member that is switched off or
-    /// was not run.
-    pub status: Status,
-    /// Its value: a probability, or in the output's unit; NaN without one.
-    pub value: f64,
-    /// Weight as used, after renormalising; 0 when left out.
-    pub weight: f64,
-    /// Backend bits.
-    pub backend: u16,
-    /// Time of the member's run, ns; 0 by the host's clock.
-    pub compute_ns: u32,
-}
-
-/// The newest prediction of a track with all that stands behind it.
-#[derive(Clone, Debug)]
-pub struct Answer {
-    /// The record.
-    pub prediction: Prediction,
-    /// Outputs by number.
-    pub outputs: Vec<OutputAnswer>,
-    /// One a member and output that it gives, in the manifest's order.
-    pub members: Vec<MemberAnswer>,
-    /// Validity words of the row that was used.
-    pub valid: Vec<u64>,
-    /// Confidence of the phase, NaN when unknown.
-    pub phase_confidence: f64,
-    /// The generation that the lists fit.
-    pub(super) generation: Arc<Generation>,
-    pub(super) made: bool,
-    pub(super) step: Option<u64>,
-}
-
-impl Answer {
-    pub(super) fn new(generation: &Arc<Generation>) -> Answer {
-        let words = generation.bundle.schema.width().div_ceil(64);
-        let mut answer = Answer {
-            prediction: Prediction::default(),
-            outputs: Vec::new(),
-            members: Vec::new(),
-            valid: vec![0; words],
-            phase_confidence: f64::NAN,
-            generation: generation.clone(),
-            made: false,
-            step: None,
-        };
-        answer.fit(generation);
-        answer
-    }
-
-    /// Makes the lists fit a generation's outputs and members.
-    pub(super) fn fit(&mut self, generation: &Arc<Generation>) {
-        let bundle = &generation.bundle;
-        self.outputs.clear();
-        self.outputs.resize(bundle.manifest.outputs.len(), OutputAnswer { value: f64::NAN, raw: f64::NAN, agreement: f64::NAN });
-        self.members.clear();
-        for (number, member) in bundle.members.iter().enumerate() {
-            self.members.extend(member.spec.gives.iter().map(|give| MemberAnswer {
-                member: number,
-                output: give.output,
-                status: Status::WrongState,
-                value: f64::NAN,
-                weight: 0.0,
-                backend: member.backend.bits(),
-                compute_ns: 0,
-            }));
-        }
-        self.generation = generation.clone();
-    }
-
-    /// Number of the generation that the lists fit.
-    #[must_use]
-    pub fn generation(&self) -> u64 {
-        self.generation.number
-    }
-
-    pub(super) fn memory_bytes(&self) -> usize {
-        self.outputs.capacity() * size_of::<OutputAnswer>() + self.members.capacity() * size_of::<MemberAnswer>() + self.valid.len() * 8
-    }
-}
 
 /// Identity and time of a new prediction.
 #[derive(Clone, Copy, Debug)]
@@ -130,196 +33,213 @@ pub struct PredictionId {
     pub sampled: bool,
 }
 
+/// A row of the caller's, and the generation that it was scaled for.
+#[derive(Debug)]
+pub struct RowQuestion<'a> {
+    pub generation: &'a Arc<Generation>,
+    /// Working copies of that generation.
+    pub instances: &'a mut Instances,
+    pub slot_on: bool,
+    pub row: CallerRow<'a>,
+}
+
+/// What a prediction is made from, besides the bundle.
+#[derive(Clone, Copy, Debug)]
+struct Basis<'a> {
+    rows: Rows<'a>,
+    facts: RowFacts,
+    /// Reasons that data and host give.
+    reasons: u64,
+    /// The members may be run.
+    runnable: bool,
+    phase: (Phase, f64),
+    /// Number of the newest closed step.
+    step: u64,
+    /// Newest input used.
+    known_ns: i64,
+    valid_until_ns: i64,
+    /// Number of the track.
+    track: u32,
+}
+
 impl Track {
-    /// Makes the prediction of the newest step, unless that was done: then the same one is flagged
-    /// REPEAT and `false` is answered.
-    pub fn predict(&mut self, instances: &mut Instances, id: PredictionId, counters: &LaneCounters) -> bool {
+    /// The prediction of the newest step, and whether it was made now: one that was made before is flagged REPEAT.
+    pub fn predict(&mut self, instances: &mut Instances, slot_on: bool, id: PredictionId, counters: &LaneCounters) -> (Prediction, bool) {
         let step = self.feed.steps.checked_sub(1);
         self.due = false;
-        if self.answer.made && self.answer.step == step {
-            self.answer.prediction.signal |= u64::from(flag::REPEAT) << 8;
-            return false;
+        if let Some((_, mut prediction)) = self.asked.filter(|(asked, _)| *asked == step) {
+            prediction.signal |= u64::from(flag::REPEAT) << 8;
+            return (prediction, false);
         }
         let generation = instances.generation.clone();
-        if self.answer.generation.number != generation.number {
-            self.take_over(&generation);
+        self.meet(&generation);
+        let bundle = &*generation.bundle;
+        let vetoes = self.vetoes(slot_on);
+        let facts = self.limit_facts(bundle, id.decided_ns);
+        let known = limits::reasons(&facts, &bundle.manifest.policy) | self.scope_reasons(bundle, self.feed.step.map(|step| step.close_ns));
+        let (raw, valid) = self.feed.rows.raw();
+        let basis = Basis {
+            rows: Rows { values: self.feed.window.values(), valid: self.feed.window.valid() },
+            facts: self.feed.rows.facts(),
+            reasons: std::mem::take(&mut self.feed.pending) | vetoes | known,
+            runnable: vetoes == 0 && facts.ready && !facts.needed_missing && !facts.beyond_f32,
+            phase: phase_of(bundle, raw, valid, self.feed.step.map(|step| step.close)),
+            step: step.unwrap_or(0),
+            known_ns: self.feed.used_ns,
+            valid_until_ns: self.feed.step.map_or(0, |step| step.close_ns + bundle.manifest.policy.valid_for_ns),
+            track: self.number,
+        };
+        match self.feed.window.newest() {
+            Some((_, valid)) => self.answer.valid.copy_from_slice(valid),
+            None => self.answer.valid.fill(0),
         }
+        let prediction = self.answer.make(&generation, instances, &basis, &id, counters);
+        self.asked = Some((step, prediction));
+        (prediction, true)
+    }
+
+    /// The prediction of a row of the caller's, who vouches for it: it is as new as the decision. The step stays unasked.
+    pub fn predict_row(&mut self, asked: RowQuestion<'_>, id: PredictionId, counters: &LaneCounters) -> Prediction {
+        let RowQuestion { generation, instances, slot_on, row } = asked;
+        self.meet(generation);
         let bundle = &*generation.bundle;
         let policy = &bundle.manifest.policy;
-        let facts = self.limit_facts(bundle, id.decided_ns);
-        let mut reasons = std::mem::take(&mut self.feed.pending) | limits::reasons(&facts, policy) | self.scope_reasons(bundle);
-        let runnable = facts.ready && !facts.needed_missing && !facts.beyond_f32;
-        let (phase, confidence) = self.phase(bundle);
-        self.run_members(instances, runnable, &id);
-        let combined = self.combine_outputs(bundle, phase);
-        reasons |= self.member_reasons(bundle, policy.output, counters);
-        if runnable {
-            reasons |= ensemble_reasons(&combined, bundle.manifest.ensemble.quorum, policy);
+        let vetoes = self.vetoes(slot_on);
+        let facts = Facts {
+            ready: true,
+            self_known_ns: id.decided_ns,
+            decided_ns: id.decided_ns,
+            trained_until_ns: bundle.manifest.trained_until_ns,
+            max_age_ns: bundle.manifest.max_age_ns,
+            needed_missing: lacks(row.rows.valid, &bundle.needed),
+            beyond_f32: row.facts.beyond_f32,
+            out_of_range: row.facts.out_of_range,
+        };
+        let basis = Basis {
+            rows: row.rows,
+            facts: row.facts,
+            reasons: vetoes | limits::reasons(&facts, policy) | self.scope_reasons(bundle, Some(id.decided_ns)),
+            runnable: vetoes == 0 && !facts.needed_missing && !facts.beyond_f32,
+            phase: phase_of(bundle, row.raw, row.rows.valid, self.feed.step.map(|step| step.close)),
+            step: self.feed.steps.saturating_sub(1),
+            known_ns: id.decided_ns,
+            valid_until_ns: id.decided_ns.saturating_add(policy.valid_for_ns),
+            track: self.number,
+        };
+        self.answer.valid.copy_from_slice(row.rows.valid);
+        self.answer.make(generation, instances, &basis, &id, counters)
+    }
+
+    /// Takes a generation over, when it is another than that of the answer.
+    fn meet(&mut self, generation: &Arc<Generation>) {
+        if self.answer.generation.number != generation.number {
+            self.take_over(generation);
         }
-        (self.answer.phase_confidence, self.answer.step, self.answer.made) = (confidence, step, true);
-        self.keep_valid();
-        self.answer.prediction = self.record(&generation, &id, reasons, &combined, phase);
-        counters.predictions.add(1);
-        let abstained = self.answer.prediction.action() == Action::Abstain;
-        if abstained {
-            counters.abstentions.add(1)
-        } else {
-            counters.decisions.add(1)
-        }
-        self.answer.prediction.compute_ns = id.timer.elapsed_ns();
-        true
+    }
+
+    /// What the host forbids.
+    fn vetoes(&self, slot_on: bool) -> u64 {
+        let slot = if slot_on { 0 } else { reason::DISABLED };
+        slot | if self.switch.is_on() { 0 } else { reason::HOST_VETO }
     }
 
     fn limit_facts(&self, bundle: &Bundle, decided_ns: i64) -> Facts {
         let rows = if bundle.members.iter().any(|member| member.spec.input == InputShape::Window) { bundle.schema.window as u64 } else { 1 };
         let facts = self.feed.rows.facts();
-        let missing = |words: &[u64]| words.iter().zip(&bundle.needed).any(|(valid, needed)| needed & !valid != 0);
         let valid = self.feed.window.valid();
-        let newest = &valid[valid.len() - bundle.needed.len()..];
+        let seen = &valid[if rows == 1 { valid.len() - bundle.needed.len() } else { 0 }..];
         Facts {
             ready: self.feed.rows.since() >= bundle.schema.ready() + rows,
             self_known_ns: self.feed.self_newest_ns,
             decided_ns,
             trained_until_ns: bundle.manifest.trained_until_ns,
             max_age_ns: bundle.manifest.max_age_ns,
-            needed_missing: self.feed.rows.since() > 0 && if rows == 1 { missing(newest) } else { valid.chunks_exact(bundle.needed.len()).any(missing) },
+            needed_missing: self.feed.rows.since() > 0 && lacks(seen, &bundle.needed),
             beyond_f32: facts.beyond_f32,
             out_of_range: facts.out_of_range,
         }
     }
 
-    fn scope_reasons(&self, bundle: &Bundle) -> u64 {
+    /// `at_ns` is the time that may lie in the training span.
+    fn scope_reasons(&self, bundle: &Bundle, at_ns: Option<i64>) -> u64 {
         let manifest = &bundle.manifest;
-        let in_sample = self.feed.step.is_some_and(|step| (manifest.trained_from_ns..manifest.trained_until_ns).contains(&step.close_ns));
-        let mut bits = if self.out_of_scope { reason::OUT_OF_SCOPE } else { 0 };
-        if in_sample {
-            bits |= reason::IN_SAMPLE;
+        let in_sample = at_ns.is_some_and(|at_ns| (manifest.trained_from_ns..manifest.trained_until_ns).contains(&at_ns));
+        let scope = if self.out_of_scope { reason::OUT_OF_SCOPE } else { 0 };
+        scope | if in_sample { reason::IN_SAMPLE } else { 0 }
+    }
+}
+
+/// A needed feature is missing in one of the rows.
+fn lacks(valid: &[u64], needed: &[u64]) -> bool {
+    valid.chunks_exact(needed.len()).any(|row| row.iter().zip(needed).any(|(valid, needed)| needed & !valid != 0))
+}
+
+fn phase_of(bundle: &Bundle, raw: &[f64], valid: &[u64], close: Option<f64>) -> (Phase, f64) {
+    match (&bundle.manifest.ensemble.phase, close) {
+        (Some(spec), Some(close)) => phase(spec, raw, valid, close),
+        _ => (Phase::Unknown, f64::NAN),
+    }
+}
+
+impl Answer {
+    /// Runs the members, combines them, decides; what stands behind the prediction is kept.
+    fn make(&mut self, generation: &Generation, instances: &mut Instances, basis: &Basis<'_>, id: &PredictionId, counters: &LaneCounters) -> Prediction {
+        let (phase, confidence) = basis.phase;
+        let voting = Voting::of(&generation.bundle, phase, generation.switches.on());
+        let running = if basis.runnable { voting.running() } else { MemberSet::NONE };
+        self.run_members(instances, running, basis.rows, id.sampled.then_some(id.timer));
+        let chosen = self.combine_outputs(&voting);
+        let mut reasons = basis.reasons | self.policy_reasons(&voting, counters);
+        if basis.runnable {
+            reasons |= chosen_reasons(&chosen, &generation.bundle);
         }
-        bits
+        (self.phase_confidence, self.made) = (confidence, true);
+        self.expected_net = generation.bundle.manifest.policy.edge().map_or(f64::NAN, |edge| self.outputs[edge.output].value);
+        self.prediction = self.record(generation, basis, id, reasons, &chosen);
+        let abstained = self.prediction.action() == Action::Abstain;
+        counters.predictions.add(1);
+        if abstained { &counters.abstentions } else { &counters.decisions }.add(1);
+        self.prediction.compute_ns = id.timer.elapsed_ns();
+        self.prediction
     }
 
-    fn phase(&self, bundle: &Bundle) -> (Phase, f64) {
-        let (raw, valid) = self.feed.rows.raw();
-        match (&bundle.manifest.ensemble.phase, &self.feed.step) {
-            (Some(spec), Some(step)) => phase(spec, raw, valid, step.close),
-            _ => (Phase::Unknown, f64::NAN),
-        }
+    /// Why members did not answer, of the outputs that the policy looks at.
+    fn policy_reasons(&self, voting: &Voting<'_>, counters: &LaneCounters) -> u64 {
+        let policy = voting.policy();
+        let outputs = std::iter::once(policy.output).chain(policy.edge().map(|edge| edge.output));
+        outputs.fold(0, |bits, output| {
+            let (reasons, failed) = self.member_reasons(output, voting);
+            counters.member_failures.add(failed);
+            bits | reasons
+        })
     }
 
-    /// Runs every enabled member once and notes its value for each output that it gives.
-    fn run_members(&mut self, instances: &mut Instances, runnable: bool, id: &PredictionId) {
-        let Instances { generation, members, input, out } = instances;
-        let bundle = &generation.bundle;
-        let mut answers = self.answer.members.iter_mut();
-        for (member, instance) in bundle.members.iter().zip(members) {
-            let timer = id.sampled.then_some(id.timer);
-            let before = timer.map_or(0, |timer| timer.elapsed_ns());
-            let (input, out) = (&mut input[..member.backend.input_width()], &mut out[..member.backend.output_width()]);
-            let status = if runnable && member.spec.enabled {
-                fill_input(&bundle.schema, &self.feed.window, input);
-                instance.run(input, out).map_or_else(|error| error.status(), |()| Status::Ok)
-            } else {
-                Status::WrongState
-            };
-            let compute_ns = timer.map_or(0, |timer| timer.elapsed_ns() - before);
-            for (place, answer) in member.places.iter().zip(answers.by_ref()) {
-                let value = (status == Status::Ok).then(|| checked(f64::from(out[*place]), member.spec.form));
-                (answer.status, answer.value) = match value {
-                    Some(Some(value)) => (Status::Ok, value),
-                    Some(None) => (Status::ModelOutput, f64::NAN),
-                    None => (status, f64::NAN),
-                };
-                (answer.weight, answer.compute_ns) = (0.0, compute_ns);
-            }
-        }
-    }
-
-    /// Combines and calibrates every output; answers the policy's.
-    fn combine_outputs(&mut self, bundle: &Bundle, phase: Phase) -> Combined {
-        let ensemble = &bundle.manifest.ensemble;
-        let weights = match phase {
-            Phase::Unknown => &ensemble.weights,
-            known => ensemble.phase_weights[known as usize - 1].as_ref().unwrap_or(&ensemble.weights),
-        };
-        let mut chosen = Combined { value: None, agreement: f64::NAN, share: 0.0 };
-        for (number, spec) in bundle.manifest.outputs.iter().enumerate() {
-            let votes = self
-                .answer
-                .members
-                .iter()
-                .filter(|answer| answer.output == number)
-                .map(|answer| Vote { weight: weights[answer.member], value: (answer.status == Status::Ok).then_some(answer.value) });
-            let combined = combine(votes, ensemble.mix, spec.is_probability());
-            let raw = combined.value.unwrap_or(f64::NAN);
-            let value = combined.value.map_or(f64::NAN, |raw| calibrate(&bundle.manifest.calibration[number], raw));
-            self.answer.outputs[number] = OutputAnswer { value, raw, agreement: combined.agreement };
-            self.use_weights(number, weights);
-            if number == bundle.manifest.policy.output {
-                chosen = combined;
-            }
-        }
-        chosen
-    }
-
-    /// Weights as used: over the members that answered they add up to 1.
-    fn use_weights(&mut self, output: usize, weights: &[f64]) {
-        let answered = |answer: &&mut MemberAnswer| answer.output == output && answer.status == Status::Ok;
-        let total: f64 = self.answer.members.iter_mut().filter(answered).map(|answer| weights[answer.member]).sum();
-        for answer in self.answer.members.iter_mut().filter(answered).filter(|_| total > 0.0) {
-            answer.weight = weights[answer.member] / total;
-        }
-    }
-
-    fn member_reasons(&self, bundle: &Bundle, output: usize, counters: &LaneCounters) -> u64 {
-        let of_output = || self.answer.members.iter().filter(|answer| answer.output == output);
-        if !of_output().any(|answer| bundle.members[answer.member].spec.enabled) {
-            return reason::NO_MODEL;
-        }
-        let failed = of_output().filter(|answer| !matches!(answer.status, Status::Ok | Status::WrongState));
-        let count = failed.clone().count() as u64;
-        if count == 0 {
-            return 0;
-        }
-        counters.member_failures.add(count);
-        let silent = of_output().all(|answer| answer.status != Status::Ok);
-        let why = failed.fold(0, |bits, answer| bits | if answer.status == Status::Deadline { reason::DEADLINE } else { reason::MODEL_OUTPUT });
-        reason::MEMBER_FAILED | if silent { why } else { 0 }
-    }
-
-    fn keep_valid(&mut self) {
-        match self.feed.window.newest() {
-            Some((_, valid)) => self.answer.valid.copy_from_slice(valid),
-            None => self.answer.valid.fill(0),
-        }
-    }
-
-    fn record(&self, generation: &Generation, id: &PredictionId, reasons: u64, combined: &Combined, phase: Phase) -> Prediction {
+    fn record(&self, generation: &Generation, basis: &Basis<'_>, id: &PredictionId, reasons: u64, chosen: &Chosen) -> Prediction {
         let bundle = &*generation.bundle;
         let policy = &bundle.manifest.policy;
-        let output = self.answer.outputs[policy.output];
-        let action = decide(policy, output.value, reasons);
-        let used = self.answer.members.iter().filter(|answer| answer.output == policy.output && answer.weight > 0.0);
-        let step = self.feed.steps.saturating_sub(1);
-        let facts = self.feed.rows.facts();
+        let output = self.outputs[policy.output];
+        let action = decide(policy, output.value, self.expected_net, reasons);
+        let used = self.members.iter().filter(|answer| answer.output == policy.output && answer.weight > 0.0);
         Prediction {
-            signal: Prediction::pack_signal(action, flags(output.value, reasons), step, output.value as f32),
+            signal: Prediction::pack_signal(action, flags(output.value, reasons), basis.step, output.value as f32),
             id_epoch: id.epoch,
             id_counter: id.counter,
-            step,
-            known_ns: self.feed.used_ns,
+            step: basis.step,
+            known_ns: basis.known_ns,
             decided_ns: id.decided_ns,
-            valid_until_ns: self.feed.step.map_or(0, |step| step.close_ns + policy.valid_for_ns),
+            valid_until_ns: basis.valid_until_ns,
             generation: generation.number,
             reasons,
             value: output.value as f32,
             raw: output.raw as f32,
-            agreement: combined.agreement as f32,
-            track: self.number,
+            agreement: chosen.value.agreement as f32,
+            edge: self.expected_net as f32,
+            track: basis.track,
             slot: generation.slot,
             backend: used.clone().fold(0, |bits, answer| bits | answer.backend),
-            missing: facts.missing,
-            out_of_range: facts.out_of_range,
-            phase: phase as u8,
+            missing: basis.facts.missing,
+            out_of_range: basis.facts.out_of_range,
+            phase: basis.phase.0 as u8,
             rung: rung::CHAMPION,
             members_used: used.count() as u8,
             members_total: bundle.members.len() as u8,
@@ -328,43 +248,17 @@ impl Track {
     }
 }
 
+/// Quorum and agreement of what the policy looks at.
+fn chosen_reasons(chosen: &Chosen, bundle: &Bundle) -> u64 {
+    let quorum = bundle.manifest.ensemble.quorum;
+    let edge = chosen.edge.map_or(0, |edge| quorum_reasons(&edge, quorum));
+    edge | ensemble_reasons(&chosen.value, quorum, &bundle.manifest.policy)
+}
+
 fn flags(value: f64, reasons: u64) -> u8 {
     let mut flags = if value.is_nan() { 0 } else { flag::VALUE };
     for (bit, flag) in [(reason::OUT_OF_SCOPE, flag::OUT_OF_SCOPE), (reason::IN_SAMPLE, flag::IN_SAMPLE), (reason::MEMBER_FAILED, flag::DEGRADED)] {
         flags |= if reasons & bit != 0 { flag } else { 0 };
     }
     flags
-}
-
-/// The newest rows as a model reads them: what is missing is replaced as the schema says.
-fn fill_input(schema: &Schema, window: &Rolling, input: &mut [f32]) {
-    let (width, words) = (schema.width(), schema.width().div_ceil(64));
-    let (values, valid) = (window.values(), window.valid());
-    let rows = input.len() / width;
-    input.copy_from_slice(&values[values.len() - input.len()..]);
-    let valid = &valid[valid.len() - rows * words..];
-    for (row, valid) in input.chunks_exact_mut(width).zip(valid.chunks_exact(words)) {
-        if valid.iter().map(|word| word.count_ones() as usize).sum::<usize>() == width {
-            continue;
-        }
-        for (index, feature) in schema.features.iter().enumerate().filter(|(index, _)| valid[index / 64] >> (index % 64) & 1 == 0) {
-            // Where nothing may stand for it the prediction abstains, and the model is not run.
-            row[index] = feature.missing.replacement().unwrap_or(0.0);
-        }
-    }
-}
-
-/// How far a probability may leave 0..1 by rounding.
-const PROBABILITY_SLACK: f64 = 1e-5;
-
-/// The member's value in the output's unit; `None` for NaN, infinity, or what is no probability.
-fn checked(value: f64, form: Form) -> Option<f64> {
-    if !value.is_finite() {
-        return None;
-    }
-    match form {
-        Form::Value => Some(value),
-        Form::Logit => Some(sigmoid(value)),
-        Form::Probability => (-PROBABILITY_SLACK..=1.0 + PROBABILITY_SLACK).contains(&value).then(|| value.clamp(0.0, 1.0)),
-    }
 }

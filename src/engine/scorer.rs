@@ -17,7 +17,7 @@ pub const SCORER_RAW: u32 = 1;
 /// What a scorer reads and gives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ScorerInfo {
-    /// F, values of a row.
+    /// F, values of a row; of a meta-model the values that it reads.
     pub features: usize,
     /// W, rows of a window; 1 for a model that reads single rows.
     pub window: usize,
@@ -181,7 +181,12 @@ impl Scorer {
     fn place(&self, at: usize) -> String {
         let (step, column) = (at / self.info.features, at % self.info.features);
         let window = if self.info.window > 1 { format!("row {step} of the window, ") } else { String::new() };
-        format!("{window}column {column} ({})", self.generation.bundle.schema.features[column].name)
+        let (bundle, member) = (&self.generation.bundle, self.member());
+        let name = match member.spec.input {
+            InputShape::Members => member.reads(&bundle.manifest).swap_remove(column),
+            InputShape::Row | InputShape::Window => bundle.schema.features[column].name.clone(),
+        };
+        format!("{window}column {column} ({name})")
     }
 }
 
@@ -196,6 +201,7 @@ fn find(bundle: &Bundle, model: &str) -> Result<usize> {
 fn refuses_raw(bundle: &Bundle, member: &Member) -> Option<String> {
     match member.spec.input {
         InputShape::Row | InputShape::Window => bundle.schema.refuses_rows(),
+        InputShape::Members => Some("it reads other models' values, which have no scale".to_owned()),
     }
 }
 
@@ -204,6 +210,7 @@ fn info(generation: &Generation, member: &Member, raw: bool) -> ScorerInfo {
     let (features, window) = match member.spec.input {
         InputShape::Row => (schema.width(), 1),
         InputShape::Window => (schema.width(), schema.window),
+        InputShape::Members => (member.spec.reads.len(), 1),
     };
     ScorerInfo { features, window, outputs: member.backend.output_width(), generation: generation.number, backend: member.backend.bits(), raw }
 }

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use super::answer::Answer;
 use super::feed::Feed;
-use super::predict::Answer;
+use super::switch::TrackSwitch;
 use crate::error::{Error, Result, Status};
 use crate::features::spec::Schema;
 use crate::model::bundle::Bundle;
@@ -40,6 +41,10 @@ pub struct Track {
     pub counted_bytes: usize,
     pub feed: Feed,
     pub answer: Answer,
+    /// The prediction of the newest step that was asked for, and its number; `None` in it before the first step.
+    pub asked: Option<(Option<u64>, Prediction)>,
+    /// The host's veto.
+    pub switch: TrackSwitch,
 }
 
 impl Track {
@@ -57,7 +62,19 @@ impl Track {
             return Err(Error::new(Status::Scope, text));
         }
         let (feed, answer) = (Feed::new(bundle.schema.clone()), Answer::new(generation));
-        Ok(Track { number: 0, reader, due: false, listed: false, self_name, out_of_scope, counted_bytes: 0, feed, answer })
+        Ok(Track {
+            number: 0,
+            reader,
+            due: false,
+            listed: false,
+            self_name,
+            out_of_scope,
+            counted_bytes: 0,
+            feed,
+            answer,
+            asked: None,
+            switch: TrackSwitch::default(),
+        })
     }
 
     /// A new generation serves: what depends on the bundle alone is looked at again.
@@ -65,10 +82,6 @@ impl Track {
         self.out_of_scope = !generation.bundle.manifest.applies_to(&self.self_name);
         self.feed.rows.take_range(&generation.bundle.schema.stats, &self.feed.window);
         self.answer.fit(generation);
-    }
-
-    pub fn prediction(&self) -> &Prediction {
-        &self.answer.prediction
     }
 
     pub fn details(&self) -> Result<Details<'_>> {

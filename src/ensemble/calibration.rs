@@ -1,7 +1,7 @@
 //! From the combined value to a calibrated probability.
 
-use super::combine::{logit, sigmoid};
 use crate::model::manifest::Calibration;
+use crate::types::probability::{logit, sigmoid};
 
 /// The calibrated value.
 ///

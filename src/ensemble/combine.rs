@@ -1,21 +1,7 @@
 //! Weighted mean of the members that answered, their agreement, and the share of weight that did.
 
 use crate::model::manifest::Mix;
-
-/// Logits are clipped to this, so that one certain member does not decide alone.
-const LOGIT_MOST: f64 = 16.0;
-
-/// 1 / (1 + exp(-x)).
-#[must_use]
-pub fn sigmoid(x: f64) -> f64 {
-    1.0 / (1.0 + libm::exp(-x))
-}
-
-/// ln(p / (1 - p)), clipped to +-16.
-#[must_use]
-pub fn logit(p: f64) -> f64 {
-    libm::log(p / (1.0 - p)).clamp(-LOGIT_MOST, LOGIT_MOST)
-}
+use crate::types::probability::{logit, sigmoid};
 
 /// One member's part in one output.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -31,31 +17,45 @@ pub struct Vote {
 pub struct Combined {
     /// Weighted mean over the members that answered; `None` when no weight did.
     pub value: Option<f64>,
-    /// 1 - 2 s, s the weighted standard deviation of their probabilities; 1 for one member; NaN for
-    /// other units and without a value.
+    /// 1 - 2 s, s the weighted standard deviation of the opinions; 1 for one opinion; NaN for other
+    /// units and without a value.
     pub agreement: f64,
     /// Share of the output's weight that answered, 0..1.
     pub share: f64,
 }
 
-/// Combines the votes for one output. `probability`: the unit is one.
-pub fn combine(votes: impl Iterator<Item = Vote> + Clone, mix: Mix, probability: bool) -> Combined {
+impl Combined {
+    /// Nobody answered.
+    pub const NONE: Combined = Combined { value: None, agreement: f64::NAN, share: 0.0 };
+}
+
+/// Combines the votes for one output. `probability`: the unit is one. `opinions` are what must agree: the
+/// votes that answered, in which the members that a meta-model reads stand for it.
+pub fn combine(votes: impl Iterator<Item = Vote> + Clone, opinions: impl Iterator<Item = Vote> + Clone, mix: Mix, probability: bool) -> Combined {
     let total: f64 = votes.clone().map(|vote| vote.weight).sum();
-    let answered = votes.filter_map(|vote| vote.value.map(|value| (vote.weight, value))).filter(|(weight, _)| *weight > 0.0);
-    let weight: f64 = answered.clone().map(|(weight, _)| weight).sum();
+    let weight: f64 = answered(votes.clone()).map(|(weight, _)| weight).sum();
     if weight <= 0.0 {
-        return Combined { value: None, agreement: f64::NAN, share: 0.0 };
+        return Combined::NONE;
     }
-    let mean = |of: fn(f64) -> f64| answered.clone().map(|(w, value)| w * of(value)).sum::<f64>() / weight;
-    let plain = mean(|value| value);
-    let value = if probability && mix == Mix::Logit { sigmoid(mean(logit)) } else { plain };
-    let agreement = if probability {
-        let variance = answered.clone().map(|(w, value)| w * (value - plain) * (value - plain)).sum::<f64>() / weight;
-        1.0 - 2.0 * variance.sqrt()
-    } else {
-        f64::NAN
-    };
+    let value = if probability && mix == Mix::Logit { sigmoid(mean(votes, logit)) } else { mean(votes, |value| value) };
+    let agreement = if probability { agreement(opinions) } else { f64::NAN };
     Combined { value: Some(value), agreement, share: weight / total }
+}
+
+/// Weights above 0 with the values that were given.
+fn answered(votes: impl Iterator<Item = Vote> + Clone) -> impl Iterator<Item = (f64, f64)> + Clone {
+    votes.filter_map(|vote| vote.value.map(|value| (vote.weight, value))).filter(|(weight, _)| *weight > 0.0)
+}
+
+fn mean(votes: impl Iterator<Item = Vote> + Clone, of: impl Fn(f64) -> f64) -> f64 {
+    let weight: f64 = answered(votes.clone()).map(|(weight, _)| weight).sum();
+    answered(votes).map(|(weight, value)| weight * of(value)).sum::<f64>() / weight
+}
+
+fn agreement(opinions: impl Iterator<Item = Vote> + Clone) -> f64 {
+    let centre = mean(opinions.clone(), |value| value);
+    let variance = mean(opinions, |value| (value - centre) * (value - centre));
+    1.0 - 2.0 * variance.sqrt()
 }
 
 #[cfg(test)]
@@ -63,7 +63,8 @@ mod tests {
     use super::*;
 
     fn run(votes: &[(f64, Option<f64>)], mix: Mix) -> Combined {
-        combine(votes.iter().map(|&(weight, value)| Vote { weight, value }), mix, true)
+        let votes = votes.iter().map(|&(weight, value)| Vote { weight, value });
+        combine(votes.clone(), votes, mix, true)
     }
 
     #[test]
@@ -77,7 +78,17 @@ mod tests {
     fn agreement_is_one_for_one_and_zero_for_opposites() {
         assert_eq!(run(&[(1.0, Some(0.3))], Mix::Logit).agreement, 1.0);
         assert_eq!(run(&[(1.0, Some(0.0)), (1.0, Some(1.0))], Mix::Probability).agreement, 0.0);
-        assert!(combine([Vote { weight: 1.0, value: Some(3.0) }].into_iter(), Mix::Logit, false).agreement.is_nan());
+        let amount = [Vote { weight: 1.0, value: Some(3.0) }].into_iter();
+        assert!(combine(amount.clone(), amount, Mix::Logit, false).agreement.is_nan());
+    }
+
+    #[test]
+    fn agreement_is_that_of_the_opinions() {
+        let meta = [Vote { weight: 1.0, value: Some(0.7) }].into_iter();
+        let read = [0.9, 0.5].map(|value| Vote { weight: 0.5, value: Some(value) }).into_iter();
+        let combined = combine(meta, read, Mix::Probability, true);
+        assert_eq!((combined.value, combined.share), (Some(0.7), 1.0));
+        assert!((combined.agreement - (1.0 - 2.0 * 0.2)).abs() < 1e-12);
     }
 
     #[test]

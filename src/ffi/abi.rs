@@ -117,7 +117,8 @@ pub struct OutputRecord {
 pub struct MemberRecord {
     /// Written by the library.
     pub struct_size: u32,
-    /// OK, MODEL_OUTPUT, or WRONG_STATE for a member that is off or was not run.
+    /// OK; MODEL_OUTPUT; DEADLINE, BACKEND, CLOSING from a foreign backend; WRONG_STATE for a member that was not run: it is off,
+    /// outside the phase's set, or the row did not permit it. A meta-model without one of its values: as who owes it.
     pub status: StatusCode,
     /// Number in the manifest.
     pub member: u16,
@@ -177,7 +178,7 @@ pub struct DetailsRecord {
     pub feature_hash: u64,
     /// Confidence of the phase, NaN when unknown.
     pub phase_confidence: f64,
-    /// NaN, until opportunity bundles are there.
+    /// The edge of an opportunity, net of costs in the output's unit; NaN without one.
     pub expected_net: f64,
     /// F, features of a row.
     pub features: u32,

@@ -100,7 +100,7 @@ fn fill(record: &mut DetailsRecord, details: &Details<'_>) {
     let window = bundle.members.iter().any(|member| member.spec.input == InputShape::Window);
     (record.id_epoch, record.id_counter) = (answer.prediction.id_epoch, answer.prediction.id_counter);
     record.feature_hash = bundle.schema_hash.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
-    (record.phase_confidence, record.expected_net) = (answer.phase_confidence, f64::NAN);
+    (record.phase_confidence, record.expected_net) = (answer.phase_confidence, answer.expected_net);
     (record.features, record.rows) = (details.schema.width() as u32, if window { details.schema.window as u32 } else { 1 });
 }
 

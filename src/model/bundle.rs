@@ -5,7 +5,6 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::config::Backends;
@@ -14,10 +13,10 @@ use crate::features::spec::{Missing, Schema};
 use crate::model::backend::Backend;
 use crate::model::choice::{Request, choose};
 use crate::model::golden::{Golden, Worst};
-use crate::model::manifest::{FileRef, InputShape, Manifest, MemberSpec, hex};
+use crate::model::golden_run::GoldenRun;
+use crate::model::manifest::{FileRef, InputShape, Manifest, MemberRead, MemberSpec, hex};
 use crate::model::stats;
 use crate::model::watchdog::{PATIENT_LIMIT, Patrol, RunLimit};
-use crate::types::prediction::backend;
 
 /// Most bytes of one file of a bundle.
 const FILE_MOST: u64 = 1 << 30;
@@ -33,6 +32,8 @@ pub struct Member {
     pub why: String,
     /// For each of `spec.gives`, where its value stands in the backend's outputs.
     pub places: Vec<usize>,
+    /// For each of `spec.reads`, where the value stands among the values that all members give, one after the other.
+    pub sources: Vec<usize>,
     /// Worst disagreement with the golden rows.
     pub worst: Worst,
 }
@@ -52,6 +53,8 @@ pub struct Bundle {
     pub members: Vec<Member>,
     /// Bits of the features that must not be missing.
     pub needed: Box<[u64]>,
+    /// Why rows of the caller's cannot be predicted; `None` when they can.
+    pub refuses_rows: Option<String>,
     /// Where it was read from, for messages.
     pub path: PathBuf,
 }
@@ -78,12 +81,16 @@ impl Bundle {
         }
         let outputs: Vec<String> = manifest.outputs.iter().map(|output| output.name.clone()).collect();
         let golden = Golden::read(&files.golden, &schema, &manifest.members, &outputs, manifest.golden.1)?;
-        let mut members = all(manifest.members.iter().zip(&files.models).map(|(spec, bytes)| Member::compile(spec, bytes, &schema, allowed, limit)), "models")?;
-        let checks = members.iter_mut().zip(&golden.expected).map(|(member, expected)| member.check(&golden.rows, expected, &schema, limit));
-        all(checks, "golden rows")?;
+        let specs = &manifest.members;
+        let mut members = all(specs.iter().zip(&files.models).map(|(spec, bytes)| Member::compile(spec, bytes, specs, &schema, allowed, limit)), "models")?;
+        let worst = {
+            let mut run = GoldenRun::new(&members, &golden.rows, schema.window, limit)?;
+            all(members.iter().enumerate().map(|(number, member)| member.check(number, &mut run, &golden.expected[number])), "golden rows")?
+        };
+        members.iter_mut().zip(worst).for_each(|(member, worst)| member.worst = worst);
         let digest = Sha256::digest(&manifest_bytes).into();
-        let needed = needed_bits(&schema);
-        Ok(Bundle { manifest, schema, schema_hash, digest, members, needed, path: path.to_owned() })
+        let (needed, refuses_rows) = (needed_bits(&schema), refuses_rows(&schema, &members));
+        Ok(Bundle { manifest, schema, schema_hash, digest, members, needed, refuses_rows, path: path.to_owned() })
     }
 
     /// As [`Bundle::open`], without an engine: foreign runs are watched by a thread that ends with this call.
@@ -99,74 +106,28 @@ impl Bundle {
     pub fn memory_bytes(&self) -> usize {
         self.members.iter().map(|member| member.backend.memory_bytes()).sum()
     }
-
-    /// The bundle as JSON: manifest, digest, features, members with backend and why.
-    #[must_use]
-    pub fn describe(&self) -> Value {
-        let features: Vec<Value> = self
-            .schema
-            .features
-            .iter()
-            .map(|feature| {
-                json!({
-                    "name": feature.name, "op": feature.op.name, "role": self.schema.roles[feature.params.role], "needs": feature.op.input.name(),
-                    "scale": feature.scale.iter().map(ToString::to_string).collect::<Vec<_>>(),
-                    "first": feature.first_scaled(), "ready": feature.ready(),
-                })
-            })
-            .collect();
-        let members: Vec<Value> = self.members.iter().map(Member::describe).collect();
-        json!({
-            "name": self.manifest.name, "version": self.manifest.version, "digest": hex(&self.digest), "schema_hash": hex(&self.schema_hash),
-            "ready": self.schema.ready(), "features": features, "members": members, "warnings": self.warnings(), "manifest": self.manifest.json,
-        })
-    }
-
-    /// What a person should know before trading with it.
-    #[must_use]
-    pub fn warnings(&self) -> Vec<String> {
-        let mut warnings = Vec::new();
-        for feature in &self.schema.features {
-            let raw_price = ["sma", "macd", "atr", "std", "range", "price_change", "momentum"].contains(&feature.op.name);
-            if raw_price && feature.scale.is_empty() {
-                warnings.push(format!("{} is fed to the models in raw price units: it drifts with the price level", feature.name));
-            }
-        }
-        if self.manifest.stats.is_none() {
-            warnings.push("no stats: inputs outside the trained range are not noticed".to_owned());
-        }
-        warnings
-    }
 }
 
 impl Member {
-    fn compile(spec: &MemberSpec, bytes: &[u8], schema: &Schema, allowed: &Backends, limit: &RunLimit) -> Result<Member> {
+    fn compile(spec: &MemberSpec, bytes: &[u8], specs: &[MemberSpec], schema: &Schema, allowed: &Backends, limit: &RunLimit) -> Result<Member> {
         let title = format!("model {} ({})", spec.name, spec.file.file);
-        let shape = match spec.input {
-            InputShape::Row => vec![1, schema.width()],
-            InputShape::Window => vec![1, schema.window, schema.width()],
-        };
-        let request = Request { bytes, shapes: &[shape], asked: spec.backend };
+        let request = Request { bytes, shapes: &[input_dims(spec, schema)], asked: spec.backend };
         let chosen = choose(&request, allowed, limit).map_err(|error| error.within(&title))?;
         let places = contract(spec, chosen.backend.as_ref(), schema).map_err(|error| error.within(&title))?;
-        Ok(Member { spec: spec.clone(), backend: chosen.backend, why: chosen.why, places, worst: Worst::default() })
+        Ok(Member { spec: spec.clone(), backend: chosen.backend, why: chosen.why, places, sources: sources(spec, specs), worst: Worst::default() })
     }
 
-    fn check(&mut self, rows: &[Vec<f32>], expected: &[Vec<Option<f64>>], schema: &Schema, limit: &RunLimit) -> Result<()> {
-        let within = |error: Error| error.within(&format!("model {}", self.spec.name));
-        let window = if self.spec.input == InputShape::Window { schema.window } else { 1 };
-        let mut instance = self.backend.clone().instance(limit).map_err(within)?;
-        let mut out = vec![0.0; self.backend.output_width()];
-        for row in window - 1..rows.len() {
-            let input = rows[row + 1 - window..=row].concat();
-            let listed = expected.iter().any(|column| column[row].is_some());
-            if !listed || input.iter().any(|value| value.is_nan()) && !self.backend.accepts_missing() {
+    /// The worst disagreement with the golden rows; `expected` are the columns of this member.
+    fn check(&self, number: usize, run: &mut GoldenRun<'_>, expected: &[Vec<Option<f64>>]) -> Result<Worst> {
+        let mut worst = Worst::default();
+        for row in 0..expected.first().map_or(0, Vec::len) {
+            if !expected.iter().any(|column| column[row].is_some()) {
                 continue;
             }
-            instance.run(&input, &mut out).map_err(within)?;
+            let Some(out) = run.outputs(number, row)? else { continue };
             for (place, column) in self.places.iter().zip(expected) {
                 if let Some(theirs) = column[row] {
-                    self.worst.compare(row, f64::from(out[*place]), theirs, &self.spec);
+                    worst.compare(row, f64::from(out[*place]), theirs, &self.spec);
                 }
             }
         }
@@ -174,31 +135,46 @@ impl Member {
             let give = &self.spec.gives[at];
             return Err(Error::new(Status::Golden, format!("model {}: no golden row checks {}[{}]", self.spec.name, give.tensor, give.column)));
         }
-        self.verdict(expected.iter().flatten().filter(|value| value.is_some()).count())
+        self.verdict(&worst, expected.iter().flatten().filter(|value| value.is_some()).count()).map(|()| worst)
     }
 
-    fn verdict(&self, listed: usize) -> Result<()> {
-        let Worst { share, row, ours, theirs, checked } = self.worst;
+    fn verdict(&self, worst: &Worst, listed: usize) -> Result<()> {
+        let Worst { share, row, ours, theirs, checked } = *worst;
+        let refuse = |text: String| Err(Error::new(Status::Golden, format!("model {}: {text}", self.spec.name)));
         if checked < listed {
-            let text = format!("model {}: {} golden values stand beside missing inputs that its graph cannot take", self.spec.name, listed - checked);
-            return Err(Error::new(Status::Golden, text));
+            return refuse(format!(
+                "{} golden values stand where its window is not full, or beside missing inputs that its graph cannot take",
+                listed - checked
+            ));
         }
         if share > 1.0 {
             let (abs, rel) = (self.spec.abs, self.spec.rel);
-            let text = format!("model {}: golden row {row} gives {ours}, the training library gave {theirs} (tolerance {abs} + {rel} of it)", self.spec.name);
-            return Err(Error::new(Status::Golden, text));
+            return refuse(format!("golden row {row} gives {ours}, the training library gave {theirs} (tolerance {abs} + {rel} of it)"));
         }
         Ok(())
     }
+}
 
-    fn describe(&self) -> Value {
-        let outputs: Vec<Value> = self.backend.outputs().iter().map(|port| json!({ "tensor": port.name, "values": port.width() })).collect();
-        json!({
-            "name": self.spec.name, "outputs": outputs, "file": self.spec.file.file, "family": self.backend.family(), "summary": self.backend.summary(),
-            "backend": backend::name(self.backend.bits()), "why": self.why, "enabled": self.spec.enabled,
-            "memory_bytes": self.backend.memory_bytes(), "golden_checked": self.worst.checked, "golden_worst_share": self.worst.share,
-        })
+/// Dimensions of a member's input for one row.
+fn input_dims(spec: &MemberSpec, schema: &Schema) -> Vec<usize> {
+    match spec.input {
+        InputShape::Row => vec![1, schema.width()],
+        InputShape::Window => vec![1, schema.window, schema.width()],
+        InputShape::Members => vec![1, spec.reads.len()],
     }
+}
+
+/// Places of the values that a member reads, counting every value that a member gives, in the manifest's order.
+fn sources(spec: &MemberSpec, specs: &[MemberSpec]) -> Vec<usize> {
+    let given = |specs: &[MemberSpec]| specs.iter().map(|spec| spec.gives.len()).sum::<usize>();
+    let own = |read: &MemberRead| specs[read.member].gives.iter().position(|give| give.output == read.output);
+    spec.reads.iter().filter_map(|read| Some(given(&specs[..read.member]) + own(read)?)).collect()
+}
+
+fn refuses_rows(schema: &Schema, members: &[Member]) -> Option<String> {
+    let window = members.iter().find(|member| member.spec.input == InputShape::Window);
+    let over_window = window.map(|member| format!("model {} reads a window of {} rows, a row of the caller's is one", member.spec.name, schema.window));
+    schema.refuses_rows().or(over_window)
 }
 
 /// Input width, output tensors and columns, and missing values as the manifest says.
@@ -208,17 +184,15 @@ fn contract(spec: &MemberSpec, backend: &dyn Backend, schema: &Schema) -> Result
         let names: Vec<&str> = backend.inputs().iter().map(|port| port.name.as_str()).collect();
         problems.push(format!("the graph has the inputs {}, a member reads one", names.join(", ")));
     }
-    let rows = if spec.input == InputShape::Window { schema.window } else { 1 };
-    if backend.input_width() != rows * schema.width() {
-        problems.push(format!(
-            "the graph reads {} values, the schema gives {} ({rows} rows of {})",
-            backend.input_width(),
-            rows * schema.width(),
-            schema.width()
-        ));
+    let (reads, given) = (backend.input_width(), input_dims(spec, schema).iter().product::<usize>());
+    if reads != given {
+        problems.push(match spec.input {
+            InputShape::Members => format!("the graph reads {reads} values, reads names {given}"),
+            _ => format!("the graph reads {reads} values, the schema gives {given} ({} rows of {})", given / schema.width(), schema.width()),
+        });
     }
     let places: Vec<usize> = spec.gives.iter().filter_map(|give| place(backend, &give.tensor, give.column).map_err(|what| problems.push(what)).ok()).collect();
-    if !backend.accepts_missing() {
+    if !backend.accepts_missing() && spec.input != InputShape::Members {
         let nan = schema.features.iter().filter(|feature| feature.missing == Missing::Nan);
         problems.extend(nan.map(|feature| format!("feature {} has missing = \"nan\", which the graph cannot take", feature.name)));
     }

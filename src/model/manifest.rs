@@ -3,10 +3,13 @@
 mod ensemble;
 mod members;
 mod policy;
+mod stacking;
+mod switching;
 
 pub use ensemble::{Calibration, EnsembleSpec, Mix, PhaseSpec};
 pub use members::{BackendChoice, Form, Give, InputShape, MemberSpec, OutputSpec, Task};
-pub use policy::DirectionPolicy;
+pub use policy::{EdgeSpec, Policy, PolicyKind};
+pub use stacking::MemberRead;
 
 use serde_json::Value;
 use toml::de::DeValue;
@@ -55,7 +58,7 @@ pub struct Manifest {
     /// Calibration by output.
     pub calibration: Vec<Calibration>,
     /// What is done with the value.
-    pub policy: DirectionPolicy,
+    pub policy: Policy,
     /// Golden rows and their number.
     pub golden: (FileRef, usize),
     /// The whole text as JSON, for describing.
@@ -137,9 +140,9 @@ fn read(root: &mut Section<'_>) -> Option<Manifest> {
     }
     let outputs = members::read_outputs(root);
     let members = members::read_members(root, &outputs);
-    let ensemble = ensemble::read_ensemble(root, &members, schema.as_ref());
+    let ensemble = ensemble::read_ensemble(root, &members, &outputs, schema.as_ref());
     let calibration = ensemble::read_calibration(root, &outputs);
-    let policy = policy::read_policy(root, &outputs, &members);
+    let policy = policy::read_policy(root, &outputs, &members, ensemble.as_ref());
     let golden = read_golden(root);
     read_open(root, "metrics");
     read_open(root, "provenance");
@@ -166,15 +169,8 @@ fn read(root: &mut Section<'_>) -> Option<Manifest> {
 /// A name of at most 31 bytes of letters, digits, `_`, `-` and `.`.
 fn read_name(section: &mut Section<'_>, key: &str) -> Option<String> {
     let name: String = section.need(key)?;
-    check_name(section, key, &name);
+    section.check_name(key, &name);
     Some(name)
-}
-
-fn check_name(section: &Section<'_>, key: &str, name: &str) {
-    let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte));
-    if name.is_empty() || name.len() > crate::types::NAME_MAX || !plain {
-        section.wrong(key, &format!("\"{name}\": a name has 1 to {} bytes of letters, digits, _, - and .", crate::types::NAME_MAX));
-    }
 }
 
 fn read_roles(root: &mut Section<'_>) -> Vec<String> {

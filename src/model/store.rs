@@ -5,7 +5,7 @@
 //! cell's own read path (slower, and with use-after-free reports on ARM) nor making or freeing anything is on the hot path:
 //! what is replaced goes to lists that [`Store::collect`] drains.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use arc_swap::ArcSwapOption;
@@ -15,6 +15,7 @@ use crate::error::{Error, Result, Status};
 use crate::features::spec::Schema;
 use crate::model::bundle::Bundle;
 use crate::model::instances::{Instances, RunPolicy};
+use crate::model::switches::Switches;
 use crate::types::NAME_MAX;
 
 /// One published bundle. A prediction uses exactly one.
@@ -26,6 +27,8 @@ pub struct Generation {
     pub slot: u16,
     /// What it serves.
     pub bundle: Arc<Bundle>,
+    /// Members that are switched on. Another thread may switch; one prediction looks once.
+    pub switches: Switches,
 }
 
 /// A name under which bundles are published.
@@ -38,11 +41,55 @@ pub struct Slot {
     serving: AtomicU64,
     current: ArcSwapOption<Generation>,
     seats: Mutex<Vec<Weak<Seat>>>,
+    on: AtomicBool,
+    /// Held while a member is switched and while generations change places, so that no switch is lost between the two.
+    switching: Mutex<()>,
 }
 
 impl Slot {
     fn new(number: u16, name: &str) -> Slot {
-        Slot { number, name: name.to_owned(), serving: AtomicU64::new(0), current: ArcSwapOption::empty(), seats: Mutex::default() }
+        Slot {
+            number,
+            name: name.to_owned(),
+            serving: AtomicU64::new(0),
+            current: ArcSwapOption::empty(),
+            seats: Mutex::default(),
+            on: AtomicBool::new(true),
+            switching: Mutex::default(),
+        }
+    }
+
+    /// Its predictions are permitted.
+    #[inline]
+    pub fn is_on(&self) -> bool {
+        self.on.load(Ordering::SeqCst)
+    }
+
+    /// Switches a member of the generation that serves, and those of its name in later ones.
+    fn switch_member(&self, name: &str, on: bool) -> Result<()> {
+        let _switching = self.switching.lock();
+        let Some(current) = self.current() else { return Err(Error::new(Status::NotFound, format!("slot {} serves no bundle", self.name))) };
+        let members = &current.bundle.members;
+        let Some(member) = members.iter().position(|member| member.spec.name == name) else {
+            let names: Vec<&str> = members.iter().map(|member| member.spec.name.as_str()).collect();
+            let text = format!("\"{name}\" is no member of {}, which slot {} serves: {}", current.bundle.manifest.title(), self.name, names.join(", "));
+            return Err(Error::new(Status::NotFound, text));
+        };
+        current.switches.set(member, on);
+        Ok(())
+    }
+
+    /// Lets a generation serve, with the members switched as they were by call; answers the one before.
+    fn serve(&self, next: Arc<Generation>, copies: Vec<(Arc<Seat>, Instances)>) -> Option<Arc<Generation>> {
+        let _switching = self.switching.lock();
+        if let Some(before) = self.current() {
+            next.switches.carry(&next.bundle.members, &before.switches, &before.bundle.members);
+        }
+        copies.into_iter().for_each(|(seat, copy)| seat.leave(copy));
+        let number = next.number;
+        let replaced = self.current.swap(Some(next));
+        self.serving.store(number, Ordering::Release);
+        replaced
     }
 
     /// The generation that serves now.
@@ -178,6 +225,25 @@ impl Store {
         self.slots.read().clone()
     }
 
+    /// Switches a whole slot, or one member of what it serves; predictions that begin afterwards obey. A slot stays as it is
+    /// over later publishes; a member that was switched stays so by its name.
+    ///
+    /// # Errors
+    /// `NOT_FOUND` with the names that there are.
+    pub fn switch(&self, slot: &str, member: Option<&str>, on: bool) -> Result<()> {
+        let Some(found) = self.find(slot) else {
+            let names: Vec<String> = self.slots().iter().map(|slot| slot.name.clone()).collect();
+            return Err(Error::new(Status::NotFound, format!("slot \"{slot}\" was never published; slots: [{}]", names.join(", "))));
+        };
+        match member {
+            Some(member) => found.switch_member(member, on),
+            None => {
+                found.on.store(on, Ordering::SeqCst);
+                Ok(())
+            }
+        }
+    }
+
     /// Publishes all or none; answers the generations' numbers.
     ///
     /// # Errors
@@ -192,10 +258,8 @@ impl Store {
         // From here on nothing fails.
         for (item, prepared) in items.iter().zip(prepared) {
             let number = prepared.generation.number;
-            prepared.copies.into_iter().for_each(|(seat, copy)| seat.leave(copy));
             let slot = self.listed(prepared.slot);
-            let replaced = slot.current.swap(Some(prepared.generation));
-            slot.serving.store(number, Ordering::Release);
+            let replaced = slot.serve(prepared.generation, prepared.copies);
             published.last_number = number;
             published.retire(usize::from(slot.number), replaced, keep_previous && !item.replace);
         }
@@ -206,7 +270,7 @@ impl Store {
 
     /// A generation with working copies for every reader of its slot. A bundle that no lane reads yet is tried all the same.
     fn prepare(&self, item: &Publish, slot: Arc<Slot>, number: u64) -> Result<Prepared> {
-        let generation = Arc::new(Generation { number, slot: slot.number, bundle: item.bundle.clone() });
+        let generation = Arc::new(Generation { number, slot: slot.number, bundle: item.bundle.clone(), switches: Switches::of(&item.bundle.members) });
         let copies = slot.seats().into_iter().map(|seat| Ok((seat, Instances::new(generation.clone(), &self.policy)?))).collect::<Result<Vec<_>>>()?;
         if copies.is_empty() {
             Instances::new(generation.clone(), &self.policy)?;

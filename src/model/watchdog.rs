@@ -16,7 +16,7 @@ use crate::config::ClockSource;
 /// The limit of a run where nothing else sets one.
 pub const DEFAULT_LIMIT: Duration = Duration::from_secs(1);
 /// The limit of a run while a bundle is checked, and by a host's clock: replays must not depend on the machine's speed.
-pub const PATIENT_LIMIT: Duration = Duration::from_secs(10);
+pub const PATIENT_LIMIT: Duration = Duration::from_secs(5);
 /// The watchdog looks at most this often.
 const SHORTEST_LOOK: Duration = Duration::from_micros(250);
 

@@ -4,12 +4,17 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod caller_rows;
 mod context;
 mod data;
 mod decisions;
 mod ensemble;
 mod input;
 mod limits;
+mod opportunity;
 mod order;
 mod recovery;
+mod sets;
+mod stacking;
 mod steps;
+mod switches;

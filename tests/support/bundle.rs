@@ -46,17 +46,23 @@ pub struct Options {
     pub max_age: String,
     /// The regression takes part.
     pub enabled: bool,
+    /// Its weight.
+    pub weight: f64,
     /// Members beside `lr`.
     pub members: Vec<Member>,
     /// Outputs beside `up`: the regression gives each as 1 - P(up).
     pub outputs: Vec<String>,
+    /// Outputs in the unit `bps`, for members that name them.
+    pub amounts: Vec<String>,
     /// `[ensemble]` without the weights, as TOML lines.
     pub ensemble: String,
     /// What follows the ensemble, such as `[calibration]`, as TOML lines.
     pub further: String,
+    /// Kind, output and thresholds of `[policy]`, as TOML lines; by direction on `up` when `None`.
+    pub policy: Option<String>,
 }
 
-/// A member beside `lr`, of weight 1, that gives `up`.
+/// A member beside `lr`.
 #[derive(Clone, Debug)]
 pub struct Member {
     /// Its name; its file is `NAME.onnx`.
@@ -65,12 +71,36 @@ pub struct Member {
     pub graph: Graph,
     /// It takes part.
     pub enabled: bool,
+    /// Its weight.
+    pub weight: f64,
+    /// The output that it gives.
+    pub output: String,
+    /// Values that it reads, such as `lr.up`, instead of features.
+    pub reads: Vec<String>,
+    /// Further keys of its line, such as `backend = "ort"`.
+    pub keys: Vec<&'static str>,
 }
 
 impl Member {
-    /// A member that takes part.
+    /// A member of weight 1 that takes part and gives `up`.
     pub fn new(name: &str, graph: Graph) -> Member {
-        Member { name: name.into(), graph, enabled: true }
+        Member { name: name.into(), graph, enabled: true, weight: 1.0, output: "up".into(), reads: Vec::new(), keys: Vec::new() }
+    }
+
+    /// A regression over other members' values.
+    pub fn over(name: &str, reads: &[&str], weights: &[f32], bias: f32) -> Member {
+        let reads = reads.iter().map(|read| (*read).to_owned()).collect();
+        Member { reads, ..Member::new(name, Graph::Logistic(weights.to_vec(), bias)) }
+    }
+
+    /// The same with a further key.
+    pub fn with(mut self, key: &'static str) -> Member {
+        self.keys.push(key);
+        self
+    }
+
+    fn reads_window(&self, features: usize) -> bool {
+        self.reads.is_empty() && self.graph.inputs() > features
     }
 }
 
@@ -81,6 +111,8 @@ pub enum Graph {
     Logistic(Vec<f32>, f32),
     /// x / x: 1, and NaN where the first feature is 0. The number is the model's input width.
     Ratio(usize),
+    /// A graph of `tests/graphs`: 0.7 where its only feature is at most 0.5, above that what its name says.
+    Foreign(&'static str),
 }
 
 impl Graph {
@@ -88,6 +120,7 @@ impl Graph {
         match self {
             Graph::Logistic(weights, bias) => onnx::logistic(weights, *bias),
             Graph::Ratio(width) => onnx::ratio(*width),
+            Graph::Foreign(name) => std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/graphs/{name}.onnx"))).expect("a graph"),
         }
     }
 
@@ -95,17 +128,19 @@ impl Graph {
         match self {
             Graph::Logistic(weights, _) => weights.len(),
             Graph::Ratio(width) => *width,
+            Graph::Foreign(_) => 1,
         }
     }
 
     fn gives(&self) -> &'static str {
-        if matches!(self, Graph::Ratio(_)) { "y[0]" } else { "probabilities[1]" }
+        if matches!(self, Graph::Logistic(..)) { "probabilities[1]" } else { "y[0]" }
     }
 
     fn expected(&self, input: &[f32]) -> Option<f64> {
         match self {
             Graph::Logistic(weights, bias) => Some(logistic(weights, *bias, input)),
             Graph::Ratio(_) => (input[0] != 0.0).then_some(1.0),
+            Graph::Foreign(_) => (input[0] <= 0.5).then_some(0.7),
         }
     }
 }
@@ -135,10 +170,13 @@ impl Default for Options {
             trained: (-1e6, 1e6),
             max_age: "none".into(),
             enabled: true,
+            weight: 1.0,
             members: Vec::new(),
             outputs: Vec::new(),
+            amounts: Vec::new(),
             ensemble: "mix = \"probability\"\nquorum = 0.5\n".into(),
             further: String::new(),
+            policy: None,
         }
     }
 }
@@ -167,14 +205,15 @@ impl Options {
 
     /// `lr` and the others.
     fn all(&self) -> Vec<Member> {
-        let first = Member { enabled: self.enabled, ..Member::new("lr", Graph::Logistic(self.weights.clone(), self.bias)) };
+        let first = Member { enabled: self.enabled, weight: self.weight, ..Member::new("lr", Graph::Logistic(self.weights.clone(), self.bias)) };
         std::iter::once(first).chain(self.members.iter().cloned()).collect()
     }
 }
 
 /// Golden rows: some for every member's window.
 fn golden_rows(options: &Options) -> usize {
-    let windows = options.members.iter().map(|member| member.graph.inputs() / options.weights.len());
+    let features = options.weights.len();
+    let windows = options.members.iter().filter(|member| member.reads_window(features)).map(|member| member.graph.inputs() / features);
     windows.max().unwrap_or(1) + 7
 }
 
@@ -225,12 +264,19 @@ fn golden_csv(names: &[String], options: &Options) -> String {
         let values: Vec<f32> = (0..names.len()).map(|column| (row * 3 + column * 5) as f32 % 7.0 / 4.0 - 0.75).collect();
         seen.extend(&values);
         let mut cells: Vec<String> = values.iter().map(f32::to_string).collect();
+        let mut given_values: Vec<(String, Option<f64>)> = Vec::new();
         for member in &members {
-            let input = seen.len().checked_sub(member.graph.inputs()).map(|at| &seen[at..]);
-            let up = input.and_then(|input| member.graph.expected(input));
-            let cell = |value: Option<f64>| value.map_or(String::new(), |value| value.to_string());
-            cells.extend(given(options, member).iter().map(|(output, _)| cell(if output == "up" { up } else { up.map(|up| 1.0 - up) })));
+            let value = |name: &String| given_values.iter().find(|(known, _)| known == name).and_then(|(_, value)| value.map(|value| value as f32));
+            let input: Option<Vec<f32>> = match member.reads.is_empty() {
+                true => seen.len().checked_sub(member.graph.inputs()).map(|at| seen[at..].to_vec()),
+                false => member.reads.iter().map(value).collect(),
+            };
+            let first = input.and_then(|input| member.graph.expected(&input));
+            let values = given(options, member).into_iter().enumerate();
+            let values = values.map(|(at, (output, _))| (format!("{}.{output}", member.name), if at == 0 { first } else { first.map(|up| 1.0 - up) }));
+            given_values.extend(values.collect::<Vec<_>>());
         }
+        cells.extend(given_values.iter().map(|(_, value)| value.map_or(String::new(), |value| value.to_string())));
         let _ = writeln!(text, "{}", cells.join(","));
     }
     text
@@ -239,7 +285,7 @@ fn golden_csv(names: &[String], options: &Options) -> String {
 /// Outputs of a member with the place of each.
 fn given(options: &Options, member: &Member) -> Vec<(String, &'static str)> {
     let more = options.outputs.iter().filter(|_| member.name == "lr").map(|output| (output.clone(), "probabilities[0]"));
-    std::iter::once(("up".to_owned(), member.graph.gives())).chain(more).collect()
+    std::iter::once((member.output.clone(), member.graph.gives())).chain(more).collect()
 }
 
 fn quoted(names: &[String]) -> String {
@@ -247,13 +293,19 @@ fn quoted(names: &[String]) -> String {
 }
 
 fn model_line(options: &Options, member: &Member, sha256: &[u8; 32]) -> String {
-    let input = if member.graph.inputs() > options.weights.len() { "window" } else { "row" };
+    let input = match (member.reads.is_empty(), member.reads_window(options.weights.len())) {
+        (true, false) => "input = \"row\"".to_owned(),
+        (true, true) => "input = \"window\"".to_owned(),
+        _ => format!("input = \"members\", reads = [{}]", quoted(&member.reads)),
+    };
+    let form = if options.amounts.contains(&member.output) { "value" } else { "probability" };
     let gives: Vec<String> = given(options, member).iter().map(|(output, place)| format!("{output} = \"{place}\"")).collect();
     format!(
-        "{name} = {{ file = \"{name}.onnx\", sha256 = \"{}\", input = \"{input}\", form = \"probability\", gives = {{ {} }}, abs = 1e-6, rel = 1e-5, enabled = {} }}\n",
+        "{name} = {{ file = \"{name}.onnx\", sha256 = \"{}\", {input}, form = \"{form}\", gives = {{ {} }}, abs = 1e-6, rel = 1e-5, enabled = {}{} }}\n",
         hex(sha256),
         gives.join(", "),
         member.enabled,
+        member.keys.iter().map(|key| format!(", {key}")).collect::<String>(),
         name = member.name,
     )
 }
@@ -264,8 +316,12 @@ fn manifest(options: &Options, schema: &[u8; 32], hashes: &[[u8; 32]]) -> String
     let (applies_to, roles) = (quoted(&options.applies_to), quoted(&options.roles));
     let members = options.all();
     let models: String = members.iter().zip(hashes).map(|(member, sha256)| model_line(options, member, sha256)).collect();
-    let weights: Vec<String> = members.iter().map(|member| format!("{} = 1.0", member.name)).collect();
-    let outputs: String = options.outputs.iter().map(|name| format!("{name} = {{ task = \"direction\", horizon = 2, unit = \"probability\" }}\n")).collect();
+    let weights: Vec<String> = members.iter().map(|member| format!("{} = {:?}", member.name, member.weight)).collect();
+    let amounts = options.amounts.iter().map(|name| format!("{name} = {{ task = \"value\", horizon = 1, unit = \"bps\" }}\n"));
+    let outputs: String =
+        options.outputs.iter().map(|name| format!("{name} = {{ task = \"direction\", horizon = 2, unit = \"probability\" }}\n")).chain(amounts).collect();
+    let direction = format!("kind = \"direction\"\noutput = \"up\"\nbuy_at = {buy_at:?}\nsell_at = {sell_at:?}\n");
+    let policy = options.policy.as_ref().unwrap_or(&direction);
     let [schema, stats, golden] = [schema, &hashes[members.len()], &hashes[members.len() + 1]].map(hex);
     format!(
         r#"format = 1
@@ -298,11 +354,7 @@ up = {{ task = "direction", horizon = 1, unit = "probability" }}
 
 {further}
 [policy]
-kind = "direction"
-output = "up"
-buy_at = {buy_at:?}
-sell_at = {sell_at:?}
-min_agreement = {min_agreement:?}
+{policy}min_agreement = {min_agreement:?}
 max_out_of_range = {most}
 max_data_age_ms = {max_data_age_ms}
 valid_for_ms = 60_000

@@ -5,4 +5,5 @@ pub mod bench;
 pub mod bundle;
 pub mod capi;
 pub mod onnx;
+pub mod ort;
 pub mod chost;

@@ -1,8 +1,11 @@
 //! How members are combined, and how the result is calibrated.
 
 use super::members::{MemberSpec, OutputSpec};
+use super::switching::{PHASES, read_sets};
 use crate::config::text::Section;
 use crate::features::spec::Schema;
+use crate::model::member_set::MemberSet;
+use crate::types::prediction::Phase;
 
 /// What is averaged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +40,23 @@ pub struct EnsembleSpec {
     pub phase: Option<PhaseSpec>,
     /// Weights by member in a phase: ranging, trending, volatile; `None` uses `weights`.
     pub phase_weights: [Option<Vec<f64>>; 3],
+    /// Members that run in a phase: ranging, trending, volatile.
+    pub sets: [MemberSet; 3],
+}
+
+impl EnsembleSpec {
+    /// Weights by member in a phase.
+    #[must_use]
+    pub fn weights_in(&self, phase: Phase) -> &[f64] {
+        let own = (phase as usize).checked_sub(1).and_then(|at| self.phase_weights[at].as_deref());
+        own.unwrap_or(&self.weights)
+    }
+
+    /// Members that run in a phase; all of them where it is unknown.
+    #[must_use]
+    pub fn set_in(&self, phase: Phase) -> MemberSet {
+        (phase as usize).checked_sub(1).map_or(MemberSet::ALL, |at| self.sets[at])
+    }
 }
 
 /// From the combined value to a probability that can be believed.
@@ -63,7 +83,7 @@ pub enum Calibration {
 /// Weights are shares of each other; this leaves their sums exact enough.
 const WEIGHT_MOST: f64 = 1e6;
 
-pub(super) fn read_ensemble(root: &mut Section<'_>, members: &[MemberSpec], schema: Option<&Schema>) -> Option<EnsembleSpec> {
+pub(super) fn read_ensemble(root: &mut Section<'_>, members: &[MemberSpec], outputs: &[OutputSpec], schema: Option<&Schema>) -> Option<EnsembleSpec> {
     let mut section = root.need_table("ensemble")?;
     section.need::<String>("mix");
     let mix = [Mix::Logit, Mix::Probability][section.choice("mix", 0, &["logit", "probability"])];
@@ -75,30 +95,45 @@ pub(super) fn read_ensemble(root: &mut Section<'_>, members: &[MemberSpec], sche
     let thresholds = section.table("phase");
     let has_phase = thresholds.is_some();
     let phase = thresholds.and_then(|table| read_phase(table, schema));
-    let mut named = |key: &str| section.table(key).map(|table| read_weights(table, members));
-    let phase_weights = [named("ranging"), named("trending"), named("volatile")];
-    for weights in std::iter::once(&weights).chain(phase_weights.iter().flatten()) {
-        if let Some(output) = weightless_output(members, weights) {
-            section.wrong("weights", &format!("the members that give output {output} have no weight together"));
-        }
-    }
+    let phase_weights = PHASES.map(|key| section.table(key).map(|table| read_weights(table, members)));
+    let sets = section.table("sets").map(|table| read_sets(table, members));
     if !has_phase && phase_weights.iter().any(Option::is_some) {
         section.wrong("phase", "weights by phase need the thresholds of [ensemble.phase]");
     }
+    if !has_phase && sets.is_some() {
+        section.wrong("sets", "sets by phase need the thresholds of [ensemble.phase]");
+    }
+    let spec = EnsembleSpec { mix, quorum, weights, phase, phase_weights, sets: sets.unwrap_or([MemberSet::ALL; 3]) };
+    check_weights(&section, &spec, members, outputs);
     section.finish();
-    Some(EnsembleSpec { mix, quorum, weights, phase, phase_weights })
+    Some(spec)
 }
 
-/// Number of an output whose members' weights add up to nothing.
-fn weightless_output(members: &[MemberSpec], weights: &[f64]) -> Option<usize> {
+/// Every output has weight among the members that may run: all of them, and those of each set.
+fn check_weights(section: &Section<'_>, spec: &EnsembleSpec, members: &[MemberSpec], outputs: &[OutputSpec]) {
+    for weights in std::iter::once(&spec.weights).chain(spec.phase_weights.iter().flatten()) {
+        if let Some(output) = weightless_output(members, weights, MemberSet::ALL) {
+            section.wrong("weights", &format!("the members that give {} have no weight together", outputs[output].name));
+        }
+    }
+    for (phase, name) in [Phase::Ranging, Phase::Trending, Phase::Volatile].into_iter().zip(PHASES) {
+        let set = spec.set_in(phase);
+        if set != MemberSet::ALL
+            && let Some(output) = weightless_output(members, spec.weights_in(phase), set)
+        {
+            section.wrong("sets", &format!("{name}: the members of the set that give {} have no weight together in that phase", outputs[output].name));
+        }
+    }
+}
+
+/// Number of an output whose members' weights in the set add up to nothing.
+fn weightless_output(members: &[MemberSpec], weights: &[f64], set: MemberSet) -> Option<usize> {
     if weights.iter().any(|weight| *weight < 0.0) {
         return None;
     }
-    let given = members.iter().flat_map(|member| member.gives.iter().map(|give| give.output));
-    let total = |output: usize| -> f64 {
-        members.iter().zip(weights).filter(|(member, _)| member.gives.iter().any(|give| give.output == output)).map(|(_, weight)| weight).sum()
-    };
-    given.into_iter().find(|output| total(*output) <= 0.0)
+    let running = || members.iter().zip(weights).enumerate().filter(|(number, _)| set.contains(*number)).map(|(_, pair)| pair);
+    let total = |output: usize| -> f64 { running().filter(|(member, _)| member.gives_output(output)).map(|(_, weight)| weight).sum() };
+    running().flat_map(|(member, _)| member.gives.iter().map(|give| give.output)).find(|output| total(*output) <= 0.0)
 }
 
 fn read_weights(mut table: Section<'_>, members: &[MemberSpec]) -> Vec<f64> {

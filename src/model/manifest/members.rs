@@ -1,7 +1,9 @@
 //! Outputs and members of a bundle.
 
-use super::{FileRef, check_name, read_file_keys};
+use super::stacking::{MemberRead, read_reads};
+use super::{FileRef, read_file_keys};
 use crate::config::text::Section;
+use crate::types::probability::sigmoid;
 
 /// What an output says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +60,20 @@ pub enum InputShape {
     Row,
     /// The window, [1, W, F], oldest first.
     Window,
+    /// Values of members that stand before it, [1, n]: a meta-model over them.
+    Members,
+}
+
+impl InputShape {
+    /// The name used in manifests: `"row"`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            InputShape::Row => "row",
+            InputShape::Window => "window",
+            InputShape::Members => "members",
+        }
+    }
 }
 
 /// What a graph gives.
@@ -69,6 +85,24 @@ pub enum Form {
     Logit,
     /// A value in the output's unit.
     Value,
+}
+
+/// How far a probability may leave 0..1 by rounding.
+const PROBABILITY_SLACK: f64 = 1e-5;
+
+impl Form {
+    /// What a graph gave, in the output's unit; `None` for NaN, infinity, or what is no probability.
+    #[must_use]
+    pub fn value(self, given: f64) -> Option<f64> {
+        if !given.is_finite() {
+            return None;
+        }
+        match self {
+            Form::Value => Some(given),
+            Form::Logit => Some(sigmoid(given)),
+            Form::Probability => (-PROBABILITY_SLACK..=1.0 + PROBABILITY_SLACK).contains(&given).then(|| given.clamp(0.0, 1.0)),
+        }
+    }
 }
 
 /// Which backend the manifest asks for.
@@ -104,6 +138,8 @@ pub struct MemberSpec {
     pub file: FileRef,
     /// What it reads.
     pub input: InputShape,
+    /// The values of a meta-model's input, in its order; empty for others.
+    pub reads: Vec<MemberRead>,
     /// What it gives.
     pub form: Form,
     /// Where, for which outputs.
@@ -120,11 +156,19 @@ pub struct MemberSpec {
     pub enabled: bool,
 }
 
+impl MemberSpec {
+    /// It gives the output of this number.
+    #[must_use]
+    pub fn gives_output(&self, output: usize) -> bool {
+        self.gives.iter().any(|give| give.output == output)
+    }
+}
+
 pub(super) fn read_outputs(root: &mut Section<'_>) -> Vec<OutputSpec> {
     let Some(mut section) = root.need_table("outputs") else { return Vec::new() };
     let mut outputs = Vec::new();
     for name in section.keys() {
-        check_name(&section, &name, &name);
+        section.check_name(&name, &name);
         let Some(mut output) = section.table(&name) else { continue };
         let task: String = output.need("task").unwrap_or_else(|| "direction".into());
         let found = TASKS.iter().find(|(known, _)| *known == task).map(|(_, task)| *task);
@@ -153,9 +197,10 @@ pub(super) fn read_members(root: &mut Section<'_>, outputs: &[OutputSpec]) -> Ve
     let Some(mut section) = root.need_table("models") else { return Vec::new() };
     let mut members = Vec::new();
     for name in section.keys() {
-        check_name(&section, &name, &name);
+        section.check_name(&name, &name);
         let Some(member) = section.table(&name) else { continue };
-        members.extend(read_member(name, member, outputs));
+        let read = read_member(name, member, outputs, &members);
+        members.extend(read);
     }
     section.finish();
     if root.keys().iter().any(|key| key == "models") && (members.len() > 64) {
@@ -164,9 +209,11 @@ pub(super) fn read_members(root: &mut Section<'_>, outputs: &[OutputSpec]) -> Ve
     members
 }
 
-fn read_member(name: String, mut section: Section<'_>, outputs: &[OutputSpec]) -> Option<MemberSpec> {
+fn read_member(name: String, mut section: Section<'_>, outputs: &[OutputSpec], before: &[MemberSpec]) -> Option<MemberSpec> {
     let file = read_file_keys(&mut section);
-    let input = [InputShape::Row, InputShape::Window][needed_choice(&mut section, "input", &["row", "window"])];
+    let inputs = [InputShape::Row, InputShape::Window, InputShape::Members];
+    let input = inputs[needed_choice(&mut section, "input", &inputs.map(InputShape::name))];
+    let reads = read_reads(&mut section, input, before, outputs);
     let form = [Form::Probability, Form::Logit, Form::Value][needed_choice(&mut section, "form", &["probability", "logit", "value"])];
     let gives = read_gives(&mut section, outputs, form);
     let (abs, rel) = (tolerance(&mut section, "abs"), tolerance(&mut section, "rel"));
@@ -179,7 +226,7 @@ fn read_member(name: String, mut section: Section<'_>, outputs: &[OutputSpec]) -
         section.wrong("deadline_us", "must be above 0; leave it out for the default of 1 s");
     }
     section.finish();
-    Some(MemberSpec { name, file: file?, input, form, gives, abs, rel, backend, deadline_us, enabled })
+    Some(MemberSpec { name, file: file?, input, reads, form, gives, abs, rel, backend, deadline_us, enabled })
 }
 
 /// Keys whose other values come with later backends: the default is accepted, the rest refused by name.

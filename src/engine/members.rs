@@ -1,0 +1,76 @@
+//! Runs the members of a bundle: each once, in the manifest's order, meta-models after those that they read.
+
+use super::answer::{Answer, MemberAnswer};
+use crate::clock::Timer;
+use crate::error::Status;
+use crate::features::spec::Schema;
+use crate::model::bundle::Member;
+use crate::model::instances::Instances;
+use crate::model::manifest::InputShape;
+use crate::model::member_set::MemberSet;
+
+/// Rows as models see them, oldest first; zero with the bit off where a value is missing.
+#[derive(Clone, Copy, Debug)]
+pub struct Rows<'a> {
+    /// F values a row.
+    pub values: &'a [f32],
+    /// Their bits, whole words a row.
+    pub valid: &'a [u64],
+}
+
+impl Answer {
+    /// Runs the members of a set and notes each one's value for every output that it gives; the others were not run. `timer`
+    /// is there when they are timed.
+    pub(super) fn run_members(&mut self, instances: &mut Instances, running: MemberSet, rows: Rows<'_>, timer: Option<Timer>) {
+        let Instances { generation, members, input, out } = instances;
+        let (bundle, mut start) = (&generation.bundle, 0);
+        for ((number, member), instance) in bundle.members.iter().enumerate().zip(members) {
+            let (earlier, own) = self.members.split_at_mut(start);
+            let own = &mut own[..member.places.len()];
+            start += own.len();
+            let before = timer.map_or(0, |timer| timer.elapsed_ns());
+            let (input, out) = (&mut input[..member.backend.input_width()], &mut out[..member.backend.output_width()]);
+            let filled = if running.contains(number) { fill(member, &bundle.schema, earlier, rows, input) } else { Err(Status::WrongState) };
+            let ran = filled.and_then(|()| instance.run(input, out).map_err(|error| error.status()));
+            let compute_ns = timer.map_or(0, |timer| timer.elapsed_ns() - before);
+            for (place, answer) in member.places.iter().zip(own) {
+                let value = ran.and_then(|()| member.spec.form.value(f64::from(out[*place])).ok_or(Status::ModelOutput));
+                (answer.status, answer.value) = value.map_or_else(|status| (status, f64::NAN), |value| (Status::Ok, value));
+                (answer.weight, answer.compute_ns) = (0.0, compute_ns);
+            }
+        }
+    }
+}
+
+/// What a member reads: rows, or the values of members before it. Without one of those it has the status of who owes it.
+fn fill(member: &Member, schema: &Schema, earlier: &[MemberAnswer], rows: Rows<'_>, input: &mut [f32]) -> Result<(), Status> {
+    if member.spec.input != InputShape::Members {
+        fill_rows(schema, rows, input);
+        return Ok(());
+    }
+    for (place, source) in input.iter_mut().zip(&member.sources) {
+        let answer = &earlier[*source];
+        if answer.status != Status::Ok {
+            return Err(answer.status);
+        }
+        *place = answer.value as f32;
+    }
+    Ok(())
+}
+
+/// The newest rows as a model reads them: what is missing is replaced as the schema says.
+fn fill_rows(schema: &Schema, rows: Rows<'_>, input: &mut [f32]) {
+    let (width, words) = (schema.width(), schema.width().div_ceil(64));
+    let count = input.len() / width;
+    input.copy_from_slice(&rows.values[rows.values.len() - input.len()..]);
+    let valid = &rows.valid[rows.valid.len() - count * words..];
+    for (row, valid) in input.chunks_exact_mut(width).zip(valid.chunks_exact(words)) {
+        if valid.iter().map(|word| word.count_ones() as usize).sum::<usize>() == width {
+            continue;
+        }
+        for (index, feature) in schema.features.iter().enumerate().filter(|(index, _)| valid[index / 64] >> (index % 64) & 1 == 0) {
+            // Where nothing may stand for it the prediction abstains, and the model is not run.
+            row[index] = feature.missing.replacement().unwrap_or(0.0);
+        }
+    }
+}

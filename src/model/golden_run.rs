@@ -1,0 +1,70 @@
+//! Members run on golden rows: each on its own rows, a meta-model over what the members that it reads give there.
+
+use crate::error::{Error, Result};
+use crate::model::backend::Instance;
+use crate::model::bundle::Member;
+use crate::model::manifest::InputShape;
+use crate::model::watchdog::RunLimit;
+
+/// Working copies of a bundle's members, and the rows.
+pub struct GoldenRun<'b> {
+    members: &'b [Member],
+    rows: &'b [Vec<f32>],
+    window: usize,
+    instances: Vec<Box<dyn Instance>>,
+}
+
+impl<'b> GoldenRun<'b> {
+    /// Over rows of F values, NaN where missing; `window` is W.
+    ///
+    /// # Errors
+    /// What a member's backend says, with the member's name.
+    pub fn new(members: &'b [Member], rows: &'b [Vec<f32>], window: usize, limit: &RunLimit) -> Result<GoldenRun<'b>> {
+        let made = |member: &Member| member.backend.clone().instance(limit).map_err(|error| named(member, error));
+        let instances = members.iter().map(made).collect::<Result<_>>()?;
+        Ok(GoldenRun { members, rows, window, instances })
+    }
+
+    /// What a member's graph gives on a row; `None` where its window is not full, where an input is missing that the graph
+    /// cannot take, and where a member that it reads gives no value.
+    ///
+    /// # Errors
+    /// What the backend says, with the member's name.
+    pub fn outputs(&mut self, number: usize, row: usize) -> Result<Option<Vec<f32>>> {
+        let Some(input) = self.input(number, row)? else { return Ok(None) };
+        let member = &self.members[number];
+        let mut out = vec![0.0; member.backend.output_width()];
+        self.instances[number].run(&input, &mut out).map_err(|error| named(member, error))?;
+        Ok(Some(out))
+    }
+
+    fn input(&mut self, number: usize, row: usize) -> Result<Option<Vec<f32>>> {
+        let member = &self.members[number];
+        let rows = match member.spec.input {
+            InputShape::Row => 1,
+            InputShape::Window => self.window,
+            InputShape::Members => return self.values_read(number, row),
+        };
+        let Some(first) = (row + 1).checked_sub(rows) else { return Ok(None) };
+        let input = self.rows[first..=row].concat();
+        let complete = member.backend.accepts_missing() || !input.iter().any(|value| value.is_nan());
+        Ok(complete.then_some(input))
+    }
+
+    fn values_read(&mut self, number: usize, row: usize) -> Result<Option<Vec<f32>>> {
+        let members = self.members;
+        let mut values = Vec::new();
+        for read in &members[number].spec.reads {
+            let member = &members[read.member];
+            let place = member.spec.gives.iter().position(|give| give.output == read.output).map(|at| member.places[at]);
+            let out = self.outputs(read.member, row)?;
+            let value = out.zip(place).and_then(|(out, place)| member.spec.form.value(f64::from(out[place])));
+            values.push(value.map(|value| value as f32));
+        }
+        Ok(values.into_iter().collect())
+    }
+}
+
+fn named(member: &Member, error: Error) -> Error {
+    error.within(&format!("model {}", member.spec.name))
+}
