@@ -669,7 +669,8 @@ typedef struct foretick_output_t {
 typedef struct foretick_member_t {
     // Written by the library.
     uint32_t struct_size;
-    // OK, MODEL_OUTPUT, or WRONG_STATE for a member that is off or was not run.
+    // OK; MODEL_OUTPUT; DEADLINE, BACKEND, CLOSING from a foreign backend; WRONG_STATE for a member that was not run: it is off,
+    // outside the phase's set, or the row did not permit it. A meta-model without one of its values: as who owes it.
     foretick_status_t status;
     // Number in the manifest.
     uint16_t member;
@@ -727,7 +728,7 @@ typedef struct foretick_details_t {
     uint64_t feature_hash;
     // Confidence of the phase, NaN when unknown.
     double phase_confidence;
-    // NaN, until opportunity bundles are there.
+    // The edge of an opportunity, net of costs in the output's unit; NaN without one.
     double expected_net;
     // F, features of a row.
     uint32_t features;
@@ -1292,8 +1293,9 @@ foretick_status_t foretick_scorer_info(struct foretick_scorer_t scorer,
 //
 // threads: ONE LANE, the scorer. cost: hot with native models.
 // rows: borrows (call), aligned for its type; `stride` bytes from one row or window to the next, 0 when
-// they stand one after the other. out: borrows (call), n x outputs values of the graph's float outputs as
-// it gives them; not to be used after an error. The two must not overlap.
+// they stand one after the other, else at least F values: with just those, windows slide by one row.
+// out: borrows (call), n x outputs values of the graph's float outputs as it gives them; not to be used
+// after an error. The two must not overlap.
 // errors: BUFFER_TOO_SMALL when cap (in values) is below n x outputs, SHAPE and ALIGNMENT of the stride,
 // INVALID_ARGUMENT for an overlap; with the first row that it happens in: NOT_FINITE, RANGE for a value
 // beyond float, MODEL_OUTPUT when the model gives NaN or infinity, DEADLINE, BACKEND; BUSY.

@@ -10,7 +10,7 @@ use std::process::Command;
 
 use foretick::Status;
 use foretick::types::prediction::reason;
-use support::bundle::{self, Options};
+use support::bundle::{self, Graph, Member, Options};
 use support::capi::{SYSTEM_LIBRARIES, libraries, root, succeed};
 
 const WARNINGS: [&str; 4] = ["-Wall", "-Wextra", "-pedantic", "-Werror"];
@@ -72,6 +72,13 @@ fn by_time() -> Options {
     Options { sampler: "kind = \"time\"\ninterval_ms = 1\nprice = \"trade\"\n".into(), ..Options::default() }
 }
 
+/// Two features that a single row can be scaled for, and models of a row, of a window, and with a NaN.
+fn scored() -> Options {
+    let features = "[{ op = \"volume\", scale = [\"minmax\"] }, { op = \"volume_sma\", period = 5, missing = 0.5 }]";
+    let window = Member::new("w", Graph::Logistic((0..8).map(|at| at as f32 / 8.0 - 0.3).collect(), 0.1));
+    Options { features: features.into(), members: vec![Member::new("ratio", Graph::Ratio(2)), window], ..Options::default() }
+}
+
 #[test]
 fn handles_that_are_stale_are_refused() {
     run("handles", &Options::default(), false);
@@ -95,6 +102,11 @@ fn handles_may_be_closed_under_callers() {
 #[test]
 fn wrong_calls_have_their_status_and_change_nothing() {
     run("errors", &Options::default(), false);
+}
+
+#[test]
+fn scorers_score_rows_and_refuse_the_rest() {
+    run("scorer", &scored(), false);
 }
 
 #[test]
@@ -132,6 +144,8 @@ fn the_programs_are_sound_under_the_sanitizers() {
     for name in ["handles", "structs", "errors", "busy", "storm", "flow"] {
         succeed(Command::new(build(name, folder.path(), false, &SANITIZERS)).arg(folder.path().join("bundle")));
     }
+    let folder = workplace(&scored());
+    succeed(Command::new(build("scorer", folder.path(), false, &SANITIZERS)).arg(folder.path().join("bundle")));
 }
 
 /// Every plain constant of the header by name.

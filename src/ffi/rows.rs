@@ -21,13 +21,13 @@ pub struct Places {
 }
 
 impl Places {
-    /// Rows of `width` values each, and room for `outputs` values a row that lies elsewhere.
+    /// Rows of `width` values each, which begin at least `least` values apart, and room elsewhere for `outputs` values a row.
     ///
     /// # Safety
     /// Until the last use of the answer: when not NULL, `rows` is readable for every row and nobody writes there, and `out` is
     /// writable for `cap` values.
-    pub unsafe fn of<T>(&self, width: usize, outputs: usize) -> Outcome<(Rows<T>, OutRows)> {
-        let (stride, bytes) = self.extent::<T>(width)?;
+    pub unsafe fn of<T>(&self, width: usize, least: usize, outputs: usize) -> Outcome<(Rows<T>, OutRows)> {
+        let (stride, bytes) = self.extent::<T>(width, least)?;
         let values = self.count.checked_mul(outputs).filter(|values| *values <= isize::MAX as usize / size_of::<f32>());
         let values = values.ok_or(wrong(Status::Shape, "out", TOO_MANY))?;
         if self.cap < values {
@@ -44,11 +44,11 @@ impl Places {
     }
 
     /// Bytes from one row to the next, and from the first row's begin to the last one's end.
-    fn extent<T>(&self, width: usize) -> Outcome<(usize, usize)> {
+    fn extent<T>(&self, width: usize, least: usize) -> Outcome<(usize, usize)> {
         let row = width.checked_mul(size_of::<T>()).ok_or(wrong(Status::Shape, "rows", TOO_MANY))?;
         let stride = if self.stride == 0 { row } else { self.stride };
-        if stride < row {
-            return Err(wrong(Status::Shape, "stride", "is shorter than a row"));
+        if stride / size_of::<T>() < least {
+            return Err(wrong(Status::Shape, "stride", "is shorter than a row of values"));
         }
         if !stride.is_multiple_of(align_of::<T>()) {
             return Err(wrong(Status::Alignment, "stride", "is no multiple of a value's size"));
@@ -105,7 +105,7 @@ mod tests {
 
     fn status<T>(places: &Places, width: usize, outputs: usize) -> Option<Status> {
         // SAFETY: nothing is read or written.
-        unsafe { places.of::<T>(width, outputs) }.err().map(|fail| fail.status())
+        unsafe { places.of::<T>(width, width, outputs) }.err().map(|fail| fail.status())
     }
 
     #[test]
@@ -113,14 +113,18 @@ mod tests {
         let (values, mut out): (Vec<f64>, _) = ((0..7).map(f64::from).collect(), [9f32; 4]);
         let mut places = Places { rows: values.as_ptr().cast(), count: 3, stride: 0, out: out.as_mut_ptr(), cap: 4 };
         // SAFETY: three rows of two lie in seven values, three outputs in four.
-        let (rows, to) = unsafe { places.of::<f64>(2, 1) }.ok().unwrap();
+        let (rows, to) = unsafe { places.of::<f64>(2, 2, 1) }.ok().unwrap();
         assert_eq!(rows.iter().collect::<Vec<_>>(), [[0.0, 1.0], [2.0, 3.0], [4.0, 5.0]]);
         rows.iter().enumerate().for_each(|(at, row)| to.put(at, &[row[0] as f32]));
         assert_eq!(out, [0.0, 2.0, 4.0, 9.0]);
         places.stride = 24;
         // SAFETY: as above, with two values between the rows.
-        let (rows, _) = unsafe { places.of::<f64>(1, 1) }.ok().unwrap();
+        let (rows, _) = unsafe { places.of::<f64>(1, 1, 1) }.ok().unwrap();
         assert_eq!(rows.iter().collect::<Vec<_>>(), [[0.0], [3.0], [6.0]]);
+        places.stride = 8;
+        // SAFETY: windows of three values slide by one.
+        let (rows, _) = unsafe { places.of::<f64>(3, 1, 1) }.ok().unwrap();
+        assert_eq!(rows.iter().last(), Some(&[2.0, 3.0, 4.0][..]));
     }
 
     #[test]

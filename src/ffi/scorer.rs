@@ -66,8 +66,9 @@ pub unsafe extern "C" fn foretick_scorer_info(scorer: ScorerHandle, info: *mut S
 ///
 /// threads: ONE LANE, the scorer. cost: hot with native models.
 /// rows: borrows (call), aligned for its type; `stride` bytes from one row or window to the next, 0 when
-/// they stand one after the other. out: borrows (call), n x outputs values of the graph's float outputs as
-/// it gives them; not to be used after an error. The two must not overlap.
+/// they stand one after the other, else at least F values: with just those, windows slide by one row.
+/// out: borrows (call), n x outputs values of the graph's float outputs as it gives them; not to be used
+/// after an error. The two must not overlap.
 /// errors: BUFFER_TOO_SMALL when cap (in values) is below n x outputs, SHAPE and ALIGNMENT of the stride,
 /// INVALID_ARGUMENT for an overlap; with the first row that it happens in: NOT_FINITE, RANGE for a value
 /// beyond float, MODEL_OUTPUT when the model gives NaN or infinity, DEADLINE, BACKEND; BUSY.
@@ -91,7 +92,7 @@ pub unsafe extern "C" fn foretick_scorer_run(scorer: ScorerHandle, rows: *const 
 unsafe fn score<T>(scorer: &mut Scorer, places: &Places, values: impl Fn(&[T]) -> RowValues<'_>) -> Outcome {
     let info = scorer.info();
     // SAFETY: passed on as it came.
-    let (rows, out) = unsafe { places.of::<T>(info.width(), info.outputs)? };
+    let (rows, out) = unsafe { places.of::<T>(info.width(), info.features, info.outputs)? };
     for (number, row) in rows.iter().enumerate() {
         out.put(number, scorer.score(values(row)).map_err(|error| error.within(&format!("row {number}")))?);
     }
