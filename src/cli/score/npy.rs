@@ -95,7 +95,7 @@ fn numbers(kind: Kind, data: &[u8]) -> Result<Vec<f32>, (usize, String)> {
     let whole = |number: i64| if (number as f32) as i64 == number { Ok(number as f32) } else { Err(number.to_string()) };
     match kind {
         Kind::F32 => all(data, |bytes| Ok(f32::from_le_bytes(bytes))),
-        Kind::F64 => all(data, |bytes| narrow(f64::from_le_bytes(bytes)).ok_or_else(|| f64::from_le_bytes(bytes).to_string())),
+        Kind::F64 => all(data, |bytes| narrow(f64::from_le_bytes(bytes)).ok_or_else(|| format!("{:?}", f64::from_le_bytes(bytes)))),
         Kind::I32 => all(data, |bytes| whole(i64::from(i32::from_le_bytes(bytes)))),
         Kind::I64 => all(data, |bytes| whole(i64::from_le_bytes(bytes))),
     }
