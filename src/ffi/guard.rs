@@ -1,4 +1,5 @@
-//! The guard of every export: no panic crosses into C, and no call works before `init` or after a fork.
+//! The guard of every export: no panic crosses into C, no call works before `init` or after a fork, and the caller's floating-point
+//! mode neither reaches our arithmetic nor is changed by it.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -6,6 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use super::error::{Fail, Outcome, keep, keep_text};
 use super::fork::{Process, process};
 use crate::error::Status;
+use crate::model::denormals::ordinary;
 
 /// Runs an export's body when the library is initialised in this process; answers the status.
 #[inline]
@@ -66,7 +68,7 @@ fn caught<T>(symbol: &'static str, body: impl FnOnce() -> T) -> Option<T> {
     let run = || {
         #[cfg(test)]
         trip::check(symbol);
-        body()
+        ordinary(body)
     };
     catch_unwind(AssertUnwindSafe(run)).map_err(|payload| note_panic(symbol, &*payload)).ok()
 }
