@@ -18,14 +18,14 @@ pub fn guard(symbol: &'static str, body: impl FnOnce() -> Outcome) -> i32 {
 /// As [`guard`], for what works before `init`.
 #[inline]
 pub fn guard_always(symbol: &'static str, body: impl FnOnce() -> Outcome) -> i32 {
-    match caught(symbol, body) {
+    match caught(symbol, || ordinary(body)) {
         Some(Ok(())) => Status::Ok as i32,
         Some(Err(fail)) => keep(&fail) as i32,
         None => Status::Panic as i32,
     }
 }
 
-/// As [`guard_always`], but a failure leaves the text of the last one as it is.
+/// As [`guard_always`], but a failure leaves the text of the last one as it is. The body computes nothing.
 pub fn guard_silent(symbol: &'static str, body: impl FnOnce() -> Outcome) -> i32 {
     match caught(symbol, body) {
         Some(Ok(())) => Status::Ok as i32,
@@ -34,7 +34,7 @@ pub fn guard_silent(symbol: &'static str, body: impl FnOnce() -> Outcome) -> i32
     }
 }
 
-/// For exports that cannot fail: a panic answers the fallback.
+/// For exports that cannot fail and compute nothing: a panic answers the fallback.
 #[inline]
 pub fn guard_or<T>(symbol: &'static str, fallback: T, body: impl FnOnce() -> T) -> T {
     caught(symbol, body).unwrap_or(fallback)
@@ -68,7 +68,7 @@ fn caught<T>(symbol: &'static str, body: impl FnOnce() -> T) -> Option<T> {
     let run = || {
         #[cfg(test)]
         trip::check(symbol);
-        ordinary(body)
+        body()
     };
     catch_unwind(AssertUnwindSafe(run)).map_err(|payload| note_panic(symbol, &*payload)).ok()
 }
