@@ -43,7 +43,8 @@ use registry::Shared;
 #[derive(Debug)]
 pub struct Engine {
     shared: Arc<Shared>,
-    housekeeping: Option<Housekeeping>,
+    /// Joined when this is dropped.
+    _housekeeping: Option<Housekeeping>,
 }
 
 impl Engine {
@@ -60,7 +61,7 @@ impl Engine {
         let threads = config.threads;
         let shared = Arc::new(Shared::new(config));
         let housekeeping = if threads > 0 { Some(Housekeeping::start(shared.clone())?) } else { None };
-        Ok(Engine { shared, housekeeping })
+        Ok(Engine { shared, _housekeeping: housekeeping })
     }
 
     /// Opens an engine by its options' text.
@@ -162,7 +163,7 @@ impl Engine {
 
     /// Ends foreign runs that are in flight and lets no new one begin, so that their callers come back; `false` undoes it.
     pub fn stop_runs(&self, stop: bool) {
-        self.shared.watchdog().iter().for_each(|watchdog| watchdog.close(stop));
+        self.shared.watchdog().close(stop);
     }
 
     /// Counters, gauges and sampled latencies as Prometheus text.
@@ -175,9 +176,8 @@ impl Engine {
 }
 
 impl Drop for Engine {
-    /// Lanes may outlive their engine: what they run ends first, while there is still a thread to end it.
+    /// Lanes may outlive their engine; nobody would end what they run.
     fn drop(&mut self) {
         self.stop_runs(true);
-        drop(self.housekeeping.take());
     }
 }

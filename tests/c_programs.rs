@@ -5,25 +5,14 @@
 mod support;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use foretick::Status;
 use foretick::types::prediction::reason;
+use support::bench::by_volume;
 use support::bundle::{self, Graph, Member, Options};
-use support::capi::{SYSTEM_LIBRARIES, libraries, root, succeed};
-
-const WARNINGS: [&str; 4] = ["-Wall", "-Wextra", "-pedantic", "-Werror"];
-
-fn compiler(program: &str, standard: &str) -> Command {
-    let mut command = Command::new(program);
-    command.arg(format!("-std={standard}")).args(WARNINGS).arg("-I").arg(root().join("include"));
-    command
-}
-
-fn source(name: &str) -> PathBuf {
-    root().join("tests/c").join(name)
-}
+use support::capi::{compiler, program, root, source, succeed};
 
 #[test]
 fn the_header_compiles_in_every_standard() {
@@ -37,23 +26,6 @@ fn the_header_compiles_in_every_standard() {
     }
 }
 
-/// A program, linked with one of the libraries.
-fn build(name: &str, folder: &Path, shared: bool, extra: &[&str]) -> PathBuf {
-    let program = folder.join(name);
-    let mut command = compiler("cc", "c11");
-    command.args(["-g", "-pthread", "-I"]).arg(folder).args(extra).arg(source(&format!("{name}.c"))).arg("-o").arg(&program);
-    if shared {
-        // The program asks for the library by its SONAME, as an installed one would be found.
-        let soname = folder.join("libforetick.so.0");
-        std::fs::copy(libraries().join("libforetick.so"), &soname).expect("the library is copied");
-        command.arg(soname).arg(format!("-Wl,-rpath,{}", folder.display())).arg("-lm");
-    } else {
-        command.arg(libraries().join("libforetick.a")).args(SYSTEM_LIBRARIES);
-    }
-    succeed(&mut command);
-    program
-}
-
 /// A folder for a program, with the bundle that it opens.
 fn workplace(options: &Options) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
@@ -64,7 +36,7 @@ fn workplace(options: &Options) -> tempfile::TempDir {
 
 fn run(name: &str, options: &Options, shared: bool) {
     let folder = workplace(options);
-    succeed(Command::new(build(name, folder.path(), shared, &[])).arg(folder.path().join("bundle")));
+    succeed(Command::new(program(name, folder.path(), shared, &[])).arg(folder.path().join("bundle")));
 }
 
 /// A tenth of a second's worth of trades is a step every millisecond.
@@ -157,6 +129,17 @@ fn the_shortest_bot_runs() {
     run("inline", &by_time(), false);
 }
 
+/// A native member, and one on ONNX Runtime that answers, or is stopped at its deadline.
+#[cfg(all(target_arch = "x86_64", feature = "ort"))]
+#[test]
+fn the_callers_float_mode_is_its_own() {
+    if support::ort::library().is_none() {
+        return;
+    }
+    let member = Member::new("loop", Graph::Foreign("endless")).with("deadline_us = 20000");
+    run("float_mode", &Options { members: vec![member], ..by_volume() }, false);
+}
+
 /// Whether the compiler has the sanitizers' libraries.
 fn has_sanitizers(folder: &Path) -> bool {
     let empty = folder.join("empty.c");
@@ -174,11 +157,11 @@ fn the_programs_are_sound_under_the_sanitizers() {
         return;
     }
     for name in ["handles", "structs", "errors", "busy", "storm", "flow"] {
-        succeed(Command::new(build(name, folder.path(), false, &SANITIZERS)).arg(folder.path().join("bundle")));
+        succeed(Command::new(program(name, folder.path(), false, &SANITIZERS)).arg(folder.path().join("bundle")));
     }
     for (name, options) in [("switches", two_members()), ("rows", opportunity()), ("scorer", scored())] {
         let folder = workplace(&options);
-        succeed(Command::new(build(name, folder.path(), false, &SANITIZERS)).arg(folder.path().join("bundle")));
+        succeed(Command::new(program(name, folder.path(), false, &SANITIZERS)).arg(folder.path().join("bundle")));
     }
 }
 
@@ -197,7 +180,7 @@ fn constants_are_the_same_in_c_and_in_rust() {
     let names = constants();
     let lines: String = names.iter().map(|name| format!("    SHOW({name})\n")).collect();
     std::fs::write(folder.path().join("constants.inc"), lines).expect("the folder can be written");
-    let output = succeed(&mut Command::new(build("header", folder.path(), false, &[])));
+    let output = succeed(&mut Command::new(program("header", folder.path(), false, &[])));
     let text = String::from_utf8(output.stdout).expect("names and numbers");
     let found: BTreeMap<&str, u64> =
         text.lines().filter_map(|line| line.split_once(' ')).map(|(name, value)| (name, value.parse().expect("a number"))).collect();

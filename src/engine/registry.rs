@@ -66,7 +66,7 @@ fn unique_epoch() -> u64 {
 impl Shared {
     pub fn new(config: EngineConfig) -> Shared {
         let clock = Clock::new(config.clock);
-        let watchdog = (config.threads > 0).then(Arc::<Watchdog>::default);
+        let watchdog = Watchdog::new(config.threads > 0);
         let most = config.backends.deadline_us.map_or(Duration::MAX, Duration::from_micros);
         Shared {
             config,
@@ -84,9 +84,9 @@ impl Shared {
         }
     }
 
-    /// Who ends foreign runs; `None` without a housekeeping thread.
-    pub fn watchdog(&self) -> Option<&Arc<Watchdog>> {
-        self.store.policy().limit.watchdog.as_ref()
+    /// Who ends foreign runs.
+    pub fn watchdog(&self) -> &Watchdog {
+        &self.store.policy().limit.watchdog
     }
 
     /// The limit of the runs that check a bundle.

@@ -26,12 +26,9 @@ impl RunPolicy {
     pub fn of(&self, member: &Member) -> Result<RunLimit> {
         let named = member.spec.deadline_us.map(Duration::from_micros);
         let foreign = member.backend.bits() & backend::NATIVE == 0;
-        if foreign && named.is_some() && self.limit.watchdog.is_none() {
-            let text = format!(
-                "model {}: deadline_us is kept by the housekeeping thread, and threads = 0 has none; open the engine with threads = 1, or run the model natively",
-                member.spec.name
-            );
-            return Err(Error::new(Status::Unsupported, text));
+        if foreign && named.is_some() && !self.limit.watchdog.keeps_deadlines() {
+            let text = "deadline_us is kept by the housekeeping thread, and threads = 0 has none; open the engine with threads = 1, or run the model natively";
+            return Err(Error::new(Status::Unsupported, text.to_owned()));
         }
         let most = match self.limit.clock.source() {
             ClockSource::System => named.unwrap_or(DEFAULT_LIMIT).min(self.limit.most),
