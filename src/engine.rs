@@ -14,6 +14,7 @@ mod numbers;
 mod outputs;
 mod predict;
 mod registry;
+mod scorer;
 mod switch;
 mod track;
 
@@ -22,6 +23,7 @@ pub use extractor::Extractor;
 pub use feed::Row;
 pub use lane::{Lane, PushError, TrackId};
 pub use registry::StreamEntry;
+pub use scorer::{RowValues, SCORER_RAW, Scorer, ScorerInfo};
 pub use switch::TrackSwitch;
 pub use track::{Details, TRACK_ANY_STREAM};
 
@@ -147,6 +149,15 @@ impl Engine {
     pub fn open_lane(&self, options: &str) -> Result<Lane> {
         LaneOptions::parse(options)?;
         Lane::open(self.shared.clone())
+    }
+
+    /// Opens a scorer of one model of what a slot serves now; the caller owns it. `flags`: [`SCORER_RAW`] or 0.
+    ///
+    /// # Errors
+    /// `NO_BUNDLE`, `NOT_FOUND` with the models' names, `LIMIT`, `INVALID_ARGUMENT` for an unknown flag, `UNSUPPORTED` naming the
+    /// feature that cannot be scaled from a single row; what the model's backend says when no working copy can be made.
+    pub fn open_scorer(&self, slot: &str, model: &str, flags: u32) -> Result<Scorer> {
+        Scorer::open(self.shared.clone(), slot, model, flags)
     }
 
     /// Ends foreign runs that are in flight and lets no new one begin, so that their callers come back; `false` undoes it.

@@ -10,7 +10,7 @@ use std::process::Command;
 
 use foretick::Status;
 use foretick::types::prediction::reason;
-use support::bundle::{self, Options};
+use support::bundle::{self, Graph, Member, Options};
 use support::capi::{SYSTEM_LIBRARIES, libraries, root, succeed};
 
 const WARNINGS: [&str; 4] = ["-Wall", "-Wextra", "-pedantic", "-Werror"];
@@ -72,6 +72,13 @@ fn by_time() -> Options {
     Options { sampler: "kind = \"time\"\ninterval_ms = 1\nprice = \"trade\"\n".into(), ..Options::default() }
 }
 
+/// Two features that a single row can be scaled for, and models of a row, of a window, and with a NaN.
+fn scored() -> Options {
+    let features = "[{ op = \"volume\", scale = [\"minmax\"] }, { op = \"volume_sma\", period = 5, missing = 0.5 }]";
+    let window = Member::new("w", Graph::Logistic((0..8).map(|at| at as f32 / 8.0 - 0.3).collect(), 0.1));
+    Options { features: features.into(), members: vec![Member::new("ratio", Graph::Ratio(2)), window], ..Options::default() }
+}
+
 #[test]
 fn handles_that_are_stale_are_refused() {
     run("handles", &Options::default(), false);
@@ -99,14 +106,14 @@ fn wrong_calls_have_their_status_and_change_nothing() {
 
 /// `lr` gives 0.5, `a` 0.9.
 fn two_members() -> Options {
-    let a = bundle::Member::new("a", bundle::Graph::Logistic(vec![0.0], 9f32.ln()));
+    let a = Member::new("a", Graph::Logistic(vec![0.0], 9f32.ln()));
     Options { features: "[{ op = \"volume\", scale = [\"zscore\"] }]".into(), weights: vec![0.0], bias: 0.0, members: vec![a], ..Options::default() }
 }
 
 /// An opportunity by two values of the caller's; the edge is always 0.5.
 fn opportunity() -> Options {
     let features = "[{ op = \"given\", field = \"gas\", scale = [\"zscore\"] }, { op = \"given\", field = \"depth\", scale = [\"minmax\"] }]";
-    let net = bundle::Member { output: "net".into(), ..bundle::Member::new("net", bundle::Graph::Logistic(vec![0.0; 2], 0.0)) };
+    let net = Member { output: "net".into(), ..Member::new("net", Graph::Logistic(vec![0.0; 2], 0.0)) };
     let policy = "kind = \"opportunity\"\noutput = \"up\"\nexecute_at = 0.8\nwait_at = 0.5\nedge = \"net\"\nmin_edge = 0.25\n";
     Options {
         features: features.into(),
@@ -127,6 +134,11 @@ fn members_slots_and_tracks_are_switched() {
 #[test]
 fn rows_of_the_callers_are_scored() {
     run("rows", &opportunity(), false);
+}
+
+#[test]
+fn scorers_score_rows_and_refuse_the_rest() {
+    run("scorer", &scored(), false);
 }
 
 #[test]
@@ -164,7 +176,7 @@ fn the_programs_are_sound_under_the_sanitizers() {
     for name in ["handles", "structs", "errors", "busy", "storm", "flow"] {
         succeed(Command::new(build(name, folder.path(), false, &SANITIZERS)).arg(folder.path().join("bundle")));
     }
-    for (name, options) in [("switches", two_members()), ("rows", opportunity())] {
+    for (name, options) in [("switches", two_members()), ("rows", opportunity()), ("scorer", scored())] {
         let folder = workplace(&options);
         succeed(Command::new(build(name, folder.path(), false, &SANITIZERS)).arg(folder.path().join("bundle")));
     }
@@ -249,6 +261,7 @@ fn in_rust() -> BTreeMap<String, u64> {
         ("BAR_TAKER", e::BAR_TAKER.into()),
         ("BAR_TRADES", e::BAR_TRADES.into()),
         ("TRACK_ANY_STREAM", foretick::engine::TRACK_ANY_STREAM.into()),
+        ("SCORER_RAW", foretick::engine::SCORER_RAW.into()),
         ("PUBLISH_REPLACE", 1),
         ("ROW_SCALED", 1),
         ("DELTA_CHANGES", e::DELTA_CHANGES as u64),

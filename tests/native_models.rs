@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use foretick::Status;
 use foretick::model::backend::{Backend, Instance};
 use foretick::model::native;
 use foretick::model::onnx_ir::{Dim, Graph};
@@ -155,7 +156,8 @@ fn every_neural_graph_fits_its_table() {
 fn what_no_kernel_runs_is_refused() {
     for path in nets().1 {
         let error = native::compile(&parsed(&path), None).expect_err(&path.display().to_string());
-        assert_eq!(error.status(), foretick::Status::Operator, "{}: {error}", path.display());
+        // No standard node has the shapes of a projection: that one is a fault of the graph.
+        assert!(matches!(error.status(), Status::Operator | Status::Model), "{}: {error}", path.display());
     }
 }
 

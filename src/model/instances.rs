@@ -39,6 +39,15 @@ impl RunPolicy {
         };
         Ok(RunLimit { most, ..self.limit.clone() })
     }
+
+    /// A working copy of a member. A foreign session is made and warmed here, so this may take long.
+    ///
+    /// # Errors
+    /// What the member's backend says, with the member's name.
+    pub fn instance(&self, member: &Member) -> Result<Box<dyn Instance>> {
+        let made = self.of(member).and_then(|limit| member.backend.clone().instance(&limit));
+        made.map_err(|error| error.within(&format!("model {}", member.spec.name)))
+    }
 }
 
 /// The working copies.
@@ -60,12 +69,8 @@ impl Instances {
     /// # Errors
     /// What a member's backend says, with the member's name.
     pub fn new(generation: Arc<Generation>, policy: &RunPolicy) -> Result<Instances> {
-        let made = |member: &Member| {
-            let instance = policy.of(member).and_then(|limit| member.backend.clone().instance(&limit));
-            instance.map_err(|error| error.within(&format!("model {}", member.spec.name)))
-        };
         let of = &generation.bundle.members;
-        let members = of.iter().map(made).collect::<Result<_>>()?;
+        let members = of.iter().map(|member| policy.instance(member)).collect::<Result<_>>()?;
         let widest = |width: fn(&Member) -> usize| vec![0.0; of.iter().map(width).max().unwrap_or(0)];
         let (input, out) = (widest(|member| member.backend.input_width()), widest(|member| member.backend.output_width()));
         Ok(Instances { generation, members, input, out })

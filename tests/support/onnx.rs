@@ -87,6 +87,13 @@ pub fn ratio(width: usize) -> Vec<u8> {
     model(graph)
 }
 
+/// sum = x + h, one value each.
+pub fn sum() -> Vec<u8> {
+    let node = Message::default().text(1, "x").text(1, "h").text(2, "sum").text(4, "Add");
+    let graph = Message::default().inner(1, node).text(2, "sum").inner(11, value("x", 1, Some(1))).inner(11, value("h", 1, Some(1)));
+    model(graph.inner(12, value("sum", 1, Some(1))))
+}
+
 fn model(graph: Message) -> Vec<u8> {
     let opset = |domain: &str, version| Message::default().text(1, domain).int(2, version);
     Message::default().int(1, 8).inner(7, graph).inner(8, opset("", 15)).inner(8, opset("ai.onnx.ml", 1)).0
