@@ -25,9 +25,10 @@
  * Threads
  *
  *   ANY       any thread, concurrently: abi_version init build_info now_ns last_error status_name
+ *             slot_enable track_enable
  *   ONE LANE  one caller at a time a lane, its tracks included, from any thread; a second one gets BUSY:
- *             lane_push lane_advance lane_due track_predict track_details track_row; in the same way one
- *             caller at a time a scorer: scorer_info scorer_run
+ *             lane_push lane_advance lane_due track_predict track_predict_row track_details track_row; in
+ *             the same way one caller at a time a scorer: scorer_info scorer_run
  *   CONTROL   any thread, may allocate and block; "enters the lane" takes the lane as ONE LANE does:
  *             engine_open engine_close engine_metrics stream_add bundle_open bundle_describe bundle_close
  *             slot_publish lane_open lane_close track_open track_close scorer_open scorer_close
@@ -1152,6 +1153,24 @@ foretick_status_t foretick_slot_publish(struct foretick_engine_t engine,
                                         size_t n,
                                         uint64_t *generations);
 
+// Switches one member of what a slot serves off or on, or the whole slot when member is NULL with 0. A member
+// that is off is left out: its status in the details is WRONG_STATE, the others' weights are renormalised, its
+// own counts against the quorum. A slot that is off abstains with DISABLED and runs no model. The manifest's
+// `enabled` is where a member starts; one that was switched stays so by its name in what is published later
+// under the slot, until a bundle without that name serves. A slot stays as it is, whatever is published.
+// Predictions that begin after this has returned obey.
+//
+// threads: ANY. cost: allocates nothing.
+// slot: borrows (call). member: borrows (call), NULL with 0 is the whole slot. on: 1 or 0.
+// errors: NOT_FOUND with the names that there are, INVALID_ARGUMENT for another value of on.
+FORETICK_NODISCARD
+foretick_status_t foretick_slot_enable(struct foretick_engine_t engine,
+                                       const char *slot,
+                                       size_t slot_len,
+                                       const char *member,
+                                       size_t member_len,
+                                       int32_t on);
+
 // Opens a lane: one working set of tracks, used by one caller at a time, from any thread.
 //
 // threads: CONTROL. cost: allocates.
@@ -1234,6 +1253,30 @@ FORETICK_NODISCARD
 foretick_status_t foretick_track_predict(struct foretick_track_t track,
                                          int64_t now_ns,
                                          struct foretick_prediction_t *out);
+
+// As predict, on a row of the caller's: n = F unscaled values in the schema's order, NaN where one is missing
+// (the schema says what then). The caller vouches for the row: it is as new as the decision, and never stale or
+// not ready. The phase is known where the row holds its features and the track has a close. It is never a
+// REPEAT, the track's own newest step stays asked for or not, and details then shows this prediction's.
+//
+// threads: ONE LANE. cost: hot with native models.
+// row: borrows (call), 8-byte aligned. out: borrows (call), 8-byte aligned, written on success.
+// errors: SHAPE when n is not F, NOT_FINITE naming an infinite value, CONTRACT naming a scale (relative,
+// rolling_zscore) or a model (over a window) that needs the track's own steps, INVALID_ARGUMENT as predict, BUSY.
+FORETICK_NODISCARD
+foretick_status_t foretick_track_predict_row(struct foretick_track_t track,
+                                             const double *row,
+                                             size_t n,
+                                             int64_t now_ns,
+                                             struct foretick_prediction_t *out);
+
+// The host's veto: while a track is off its predictions abstain with HOST_VETO and run no model; steps and rows
+// go on. Predictions that begin after this has returned obey, whoever is inside the lane meanwhile.
+//
+// threads: ANY. cost: hot.
+// on: 1 or 0.
+// errors: INVALID_ARGUMENT for another value of on.
+FORETICK_NODISCARD foretick_status_t foretick_track_enable(struct foretick_track_t track, int32_t on);
 
 // The newest closed row: F values, NaN where a feature is off. Unscaled, or as models see it with
 // FORETICK_ROW_SCALED.

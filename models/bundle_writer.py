@@ -13,6 +13,7 @@ import engine
 import toml_text
 from scaling import Stats
 from toml_text import Raw
+from windows import Windows
 
 NO_HASH = "0" * 64
 MOST_BYTES = 4 << 20
@@ -21,13 +22,20 @@ LIBRARIES = ("scikit-learn", "xgboost-cpu", "onnx", "skl2onnx", "onnxmltools", "
 
 @dataclass
 class Member:
-    """A model: its graph, and the training library's own answer for scaled rows, a column a given output."""
+    """A model: its graph, and the training library's own answer for scaled rows or windows, a column a given output."""
 
     graph: bytes
     gives: dict[str, str]
-    predict: Callable[[np.ndarray], np.ndarray]
+    predict: Callable[[np.ndarray], np.ndarray] | Callable[[Windows], np.ndarray]
     abs: float = 1e-6
     rel: float = 1e-5
+    window: bool = False
+
+    def answer(self, table: np.ndarray | Windows) -> np.ndarray:
+        """Its answer; a member that reads rows takes the newest of each window."""
+        if isinstance(table, Windows) and not self.window:
+            return self.predict(table.newest())
+        return self.predict(table)
 
 
 @dataclass
@@ -45,6 +53,7 @@ class Bundle:
     members: dict[str, Member]
     ensemble: dict
     policy: dict
+    calibration: dict[str, dict] = field(default_factory=dict)
     stats: Stats | None = None
     golden: str = ""
     importance: str = ""
@@ -63,15 +72,20 @@ def manifest(bundle: Bundle, schema_hash: str = NO_HASH) -> str:
     golden = {"file": "golden.csv", "sha256": sha256(bundle.golden.encode()), "rows": max(bundle.golden.count("\n") - 1, 1)}
     parts = [text("", top), text("sampler", shape["sampler"]), text("window", shape["window"])]
     parts += [text("schema", schema | {"features": bundle.features}, "features"), text("outputs", bundle.outputs)]
-    parts += [text("models", members), text("ensemble", bundle.ensemble), text("policy", bundle.policy), text("golden", golden)]
+    parts += [text("models", members), text("ensemble", bundle.ensemble)]
+    parts += [text("calibration", bundle.calibration)] if bundle.calibration else []
+    parts += [text("policy", bundle.policy), text("golden", golden)]
     parts += [text(f"metrics.{output}", figures) for output, figures in bundle.metrics.items()]
     return "\n".join(parts + [text("provenance", bundle.provenance)])
 
 
 def member_keys(name: str, member: Member) -> dict:
     """A member's line in the manifest."""
-    keys = {"file": f"{name}.onnx", "sha256": sha256(member.graph), "input": "row", "form": "probability"}
-    return keys | {"gives": member.gives, "abs": member.abs, "rel": member.rel, "backend": "default"}
+    keys = {"file": f"{name}.onnx", "sha256": sha256(member.graph), "input": "window" if member.window else "row"}
+    keys |= {"state": "none"} if member.window else {}
+    keys |= {"form": "probability", "gives": member.gives, "abs": member.abs, "rel": member.rel, "backend": "default"}
+    # Only a foreign backend may need to be stopped.
+    return keys | ({"deadline_us": 2_000} if member.window else {})
 
 
 def sha256(content: bytes) -> str:
@@ -107,20 +121,34 @@ def write(folder: pathlib.Path, bundle: Bundle) -> dict:
     return description
 
 
-def provenance(recipe: str, repairs: str, notes: str) -> dict:
+def provenance(recipe: str, repairs: str, notes: str, libraries: tuple[str, ...] = LIBRARIES) -> dict:
     """How the bundle came about; `repairs` says what models/export.py changed in the exporters' graphs."""
-    libraries = {name: importlib.metadata.version(name) for name in LIBRARIES}
+    libraries = {name: version(name) for name in libraries}
     repairs = f"exported by models/export.py: {repairs}"
     return {"recipe": recipe, "libraries": libraries, "exporters": repairs, "importance": "importance.csv", "notes": notes}
 
 
-def combine(members: dict[str, Member], weights: dict[str, float], output: str, table: np.ndarray) -> np.ndarray:
-    """The ensemble with mix = "logit" for one output, to choose thresholds and to score the recipes."""
-    total, score = 0.0, np.zeros(len(table))
+def version(library: str) -> str:
+    """A library's version, without a build's name; "none" where it is not installed."""
+    try:
+        return importlib.metadata.version(library).split("+")[0]
+    except importlib.metadata.PackageNotFoundError:
+        return "none"
+
+
+def logits(members: dict[str, Member], output: str, table: np.ndarray | Windows) -> dict[str, np.ndarray]:
+    """Each member's logit for an output, clipped to +-16 as the engine does."""
+    found = {}
     for name, member in members.items():
         if output in member.gives:
-            p = member.predict(table)[:, list(member.gives).index(output)]
+            p = member.answer(table)[:, list(member.gives).index(output)]
             with np.errstate(divide="ignore"):
-                score += weights[name] * np.clip(np.log(p) - np.log1p(-p), -16.0, 16.0)
-            total += weights[name]
-    return 1.0 / (1.0 + np.exp(-score / total))
+                found[name] = np.clip(np.log(p) - np.log1p(-p), -16.0, 16.0)
+    return found
+
+
+def combine(members: dict[str, Member], weights: dict[str, float], output: str, table: np.ndarray | Windows) -> np.ndarray:
+    """The ensemble with mix = "logit" for one output, to choose thresholds and to score the recipes."""
+    given = logits(members, output, table)
+    score = sum(weights[name] * one for name, one in given.items()) / sum(weights[name] for name in given)
+    return 1.0 / (1.0 + np.exp(-score))

@@ -1,4 +1,4 @@
-//! The C boundary: 28 functions over handles, nothing else. `include/foretick.h` is made from here.
+//! The C boundary: 31 functions over handles, nothing else. `include/foretick.h` is made from here.
 //!
 //! An export does four things: it is guarded, it turns pointers into values, it enters what its handle
 //! names, and it writes its outputs. The work is the engine's.
@@ -46,7 +46,7 @@ pub use stream::*;
 pub use track::*;
 
 /// Every function that the shared library exports; a test compares it with the library really built.
-pub const EXPORTS: [&str; 28] = [
+pub const EXPORTS: [&str; 31] = [
     "foretick_abi_version",
     "foretick_init",
     "foretick_build_info",
@@ -61,6 +61,7 @@ pub const EXPORTS: [&str; 28] = [
     "foretick_bundle_describe",
     "foretick_bundle_close",
     "foretick_slot_publish",
+    "foretick_slot_enable",
     "foretick_lane_open",
     "foretick_lane_close",
     "foretick_lane_push",
@@ -69,6 +70,8 @@ pub const EXPORTS: [&str; 28] = [
     "foretick_track_open",
     "foretick_track_close",
     "foretick_track_predict",
+    "foretick_track_predict_row",
+    "foretick_track_enable",
     "foretick_track_details",
     "foretick_track_row",
     "foretick_scorer_open",

@@ -64,8 +64,8 @@ fn shared_modules_import_no_stage() {
     }
 }
 
-/// Files outside `ffi` that may be unsafe: the floating-point mode.
-const UNSAFE: [&str; 1] = ["src/model/denormals.rs"];
+/// Files outside `ffi` that may be unsafe: the floating-point mode, and the choice of an instruction set.
+const UNSAFE: [&str; 2] = ["src/model/denormals.rs", "src/model/native/simd.rs"];
 
 /// A word, and whether a file may hold it.
 type Fence = (&'static str, fn(&str) -> bool);

@@ -110,6 +110,40 @@ fn devices_are_no_files() {
     }
 }
 
+/// As [`options`], with a meta-model over both.
+fn stacked() -> Options {
+    let mut options = options();
+    options.members.push(Member::over("meta", &["lr.up", "second.up"], &[1.0, 2.0], -1.0));
+    options
+}
+
+#[test]
+fn a_meta_model_is_verified_with_those_that_it_reads() {
+    let reads = "reads = [\"lr.up\", \"second.up\"]";
+    let folder = Folder::of(&stacked());
+    folder.open().expect("it was good");
+    folder.edit(reads, "reads = [\"second.up\", \"lr.up\"]");
+    folder.refused(Status::Golden, "model meta: golden row 0 gives");
+    let folder = Folder::of(&stacked());
+    let line = format!("{reads}, form = \"probability\", gives = {{ up = \"probabilities[1]\" }}");
+    folder.edit(&line, "reads = [\"lr.up\"], form = \"probability\", gives = { up = \"votes[1]\" }");
+    folder.refused(Status::Contract, "the graph reads 2 values, reads names 1");
+    folder.refused(Status::Contract, "no output tensor votes");
+}
+
+#[test]
+fn a_meta_models_golden_value_needs_those_that_it_reads() {
+    let folder = Folder::of(&stacked());
+    let text = String::from_utf8(folder.read("golden.csv")).unwrap();
+    let line = text.lines().nth(1).unwrap();
+    let cells: Vec<&str> = line.split(',').collect();
+    let without = format!(",{},,,{}", cells[1], cells[4]);
+    folder.replace("golden.csv", text.replacen(line, &without, 1));
+    folder.refused(Status::Golden, "model meta: 1 golden values stand");
+    folder.replace("golden.csv", text.replacen(line, &format!(",{},,,", cells[1]), 1));
+    folder.open().expect("nobody checks that row");
+}
+
 #[test]
 fn every_changed_file_is_named() {
     let folder = Folder::of(&options());

@@ -104,6 +104,38 @@ fn wrong_calls_have_their_status_and_change_nothing() {
     run("errors", &Options::default(), false);
 }
 
+/// `lr` gives 0.5, `a` 0.9.
+fn two_members() -> Options {
+    let a = Member::new("a", Graph::Logistic(vec![0.0], 9f32.ln()));
+    Options { features: "[{ op = \"volume\", scale = [\"zscore\"] }]".into(), weights: vec![0.0], bias: 0.0, members: vec![a], ..Options::default() }
+}
+
+/// An opportunity by two values of the caller's; the edge is always 0.5.
+fn opportunity() -> Options {
+    let features = "[{ op = \"given\", field = \"gas\", scale = [\"zscore\"] }, { op = \"given\", field = \"depth\", scale = [\"minmax\"] }]";
+    let net = Member { output: "net".into(), ..Member::new("net", Graph::Logistic(vec![0.0; 2], 0.0)) };
+    let policy = "kind = \"opportunity\"\noutput = \"up\"\nexecute_at = 0.8\nwait_at = 0.5\nedge = \"net\"\nmin_edge = 0.25\n";
+    Options {
+        features: features.into(),
+        weights: vec![1.0, 2.0],
+        bias: 0.0,
+        members: vec![net],
+        amounts: vec!["net".into()],
+        policy: Some(policy.into()),
+        ..Options::default()
+    }
+}
+
+#[test]
+fn members_slots_and_tracks_are_switched() {
+    run("switches", &two_members(), false);
+}
+
+#[test]
+fn rows_of_the_callers_are_scored() {
+    run("rows", &opportunity(), false);
+}
+
 #[test]
 fn scorers_score_rows_and_refuse_the_rest() {
     run("scorer", &scored(), false);
@@ -144,8 +176,10 @@ fn the_programs_are_sound_under_the_sanitizers() {
     for name in ["handles", "structs", "errors", "busy", "storm", "flow"] {
         succeed(Command::new(build(name, folder.path(), false, &SANITIZERS)).arg(folder.path().join("bundle")));
     }
-    let folder = workplace(&scored());
-    succeed(Command::new(build("scorer", folder.path(), false, &SANITIZERS)).arg(folder.path().join("bundle")));
+    for (name, options) in [("switches", two_members()), ("rows", opportunity()), ("scorer", scored())] {
+        let folder = workplace(&options);
+        succeed(Command::new(build(name, folder.path(), false, &SANITIZERS)).arg(folder.path().join("bundle")));
+    }
 }
 
 /// Every plain constant of the header by name.

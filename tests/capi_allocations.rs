@@ -85,6 +85,8 @@ fn step(lane: LaneHandle, track: TrackHandle, minute: i64) {
         assert_eq!(foretick_track_row(track, 0, row.as_mut_ptr(), 2, &mut len, &mut close_ns), FORETICK_OK);
         assert_eq!(foretick_track_details(track, &mut details), FORETICK_OK);
         assert_eq!(foretick_lane_advance(lane, bar.head.known_ns, &mut flow), FORETICK_OK);
+        assert_eq!(foretick_track_enable(track, (minute % 2) as i32), FORETICK_OK);
+        assert_eq!(foretick_track_enable(track, 1), FORETICK_OK);
         assert_eq!(foretick_lane_push(lane, (&raw const wrong).cast(), 2, &mut flow), FORETICK_NOT_FINITE);
         assert_eq!(foretick_lane_push(LaneHandle::default(), null(), 0, &mut flow), FORETICK_INVALID_HANDLE);
         assert_eq!(foretick_last_error(null_mut(), 0, &mut len), FORETICK_BUFFER_TOO_SMALL);
@@ -133,6 +135,36 @@ fn hot_calls_allocate_nothing() {
     (0..8).for_each(|minute| step(lane, track, minute));
     let before = COUNT.get();
     (8..500).for_each(|minute| step(lane, track, minute));
+    assert_eq!(COUNT.get() - before, 0);
+    assert_eq!(foretick_engine_close(engine), FORETICK_OK);
+}
+
+/// Rows of the caller's, with members and the slot switched between them.
+fn rows(engine: EngineHandle, track: TrackHandle, count: i64) {
+    let mut prediction = Prediction::zeroed();
+    for at in 1..=count {
+        let row = [at as f64 / 100.0, if at % 7 == 0 { f64::NAN } else { 0.5 }];
+        let on = (at % 2) as i32;
+        // SAFETY: every pointer is to a local or a literal of the length that is passed.
+        unsafe {
+            assert_eq!(foretick_track_predict_row(track, row.as_ptr(), 2, at, &mut prediction), FORETICK_OK);
+            assert_eq!(foretick_slot_enable(engine, c"d".as_ptr(), 1, c"lr".as_ptr(), 2, on), FORETICK_OK);
+            assert_eq!(foretick_slot_enable(engine, c"d".as_ptr(), 1, null(), 0, on), FORETICK_OK);
+        }
+    }
+}
+
+#[test]
+fn rows_of_the_callers_and_switches_allocate_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let features = "[{ op = \"given\", field = [\"gas\", \"depth\"], scale = [\"zscore\"], missing = 0.0 }]".to_owned();
+    let meta = Member::over("meta", &["lr.up"], &[1.0], 0.0);
+    support::bundle::write(folder.path(), &Options { features, members: vec![meta], ..Default::default() });
+    // SAFETY: the folder's name outlives the call.
+    let (engine, _, track) = unsafe { opened(folder.path().to_str().expect("a folder's name")) };
+    rows(engine, track, 8);
+    let before = COUNT.get();
+    rows(engine, track, 2_000);
     assert_eq!(COUNT.get() - before, 0);
     assert_eq!(foretick_engine_close(engine), FORETICK_OK);
 }

@@ -266,3 +266,22 @@ fn a_restart_counts_from_the_restart() {
     assert_eq!(tail, &fresh[..], "after more than 60 silent steps everything starts anew");
     assert_eq!(both[both.len() - fresh.len() - 1].values[5], 0.0, "the last rows before it are carried");
 }
+
+/// The four prices of the step itself, from its first step on and after a restart; relative ones are shares of the close.
+#[test]
+fn prices_are_those_of_the_step() {
+    let rows = |scale: &str| {
+        let features = format!("[{{ op = [\"open\", \"high\", \"low\", \"close\"], scale = [{scale}] }}]");
+        let text = format!("[sampler]\nkind = \"bar\"\ninterval_ms = 60_000\nreset_after = 1\n[window]\nrows = 1\n[schema]\nfeatures = {features}\n");
+        let mut extractor = Extractor::new(Arc::new(Schema::from_text(&text).unwrap()));
+        let mut rows: Vec<Vec<f32>> = Vec::new();
+        for minute in [0, 1, 9] {
+            let (open_ns, rise) = (minute * MINUTE, minute as f64);
+            let bar = Bar { open_ns, interval_ns: MINUTE, open: 8.0 + rise, high: 20.0, low: 4.0, close: 16.0, ..Bar::of(1, open_ns + MINUTE) };
+            extractor.push(0, bar.slots(), &mut |row: foretick::engine::Row<'_>| rows.push(row.scaled.to_vec())).unwrap();
+        }
+        rows
+    };
+    assert_eq!(rows(""), [[8.0, 20.0, 4.0, 16.0], [9.0, 20.0, 4.0, 16.0], [17.0, 20.0, 4.0, 16.0]]);
+    assert_eq!(rows("\"relative\"")[0], [0.5, 1.25, 0.25, 1.0]);
+}

@@ -11,6 +11,7 @@ use foretick::engine::{Engine, Lane, TRACK_ANY_STREAM, TrackId};
 use foretick::ingest::gate;
 use foretick::source::simulator::Simulator;
 use foretick::types::Slot;
+use foretick::types::event::Record;
 use support::bundle::{self, Options};
 
 struct Counting;
@@ -125,6 +126,44 @@ fn push_features_and_native_prediction_allocate_nothing() {
     }
     assert!(market.predictions > 8_000);
     assert!(market.lane.counters().decisions.get() > 1_000, "the tracks decide");
+    assert_eq!(allocations, 0);
+}
+
+/// A meta-model over two members, a member more that only one phase runs, and an edge.
+fn stacked() -> Options {
+    let features = "[{ op = \"atr\", period = 14, scale = [\"zscore\"] }, { op = \"sma\", period = [5, 20], scale = [\"zscore\"] }]";
+    let always = |name: &str, bias: f32| bundle::Member::new(name, bundle::Graph::Logistic(vec![0.0; 3], bias));
+    let edge = bundle::Member { output: "net".into(), ..always("edge", 1.0) };
+    let meta = bundle::Member { weight: 4.0, ..bundle::Member::over("meta", &["lr.up", "a.up"], &[1.0, 1.0], -1.0) };
+    Options {
+        features: features.into(),
+        weights: vec![0.01; 3],
+        members: vec![always("a", 0.5), always("b", -0.5), edge, meta],
+        amounts: vec!["net".into()],
+        ensemble: "mix = \"logit\"\nquorum = 0.5\nphase = { volatile_above = 1e-6, trending_above = 1e9 }\n\
+            sets = { volatile = [\"lr\", \"a\", \"meta\", \"edge\"] }\nvolatile = { lr = 1.0, a = 1.0, b = 0.0, meta = 2.0, edge = 1.0 }\n"
+            .into(),
+        policy: Some("kind = \"opportunity\"\noutput = \"up\"\nexecute_at = 0.6\nwait_at = 0.4\nedge = \"net\"\nmin_edge = 0.1\n".into()),
+        ..Options::default()
+    }
+}
+
+#[test]
+fn meta_models_sets_and_the_callers_rows_allocate_nothing() {
+    let (mut bench, track) = support::bench::Bench::start(&stacked());
+    let event = |minute: i64| support::bench::bar_at(1, minute, 100.0 + (minute % 5) as f64);
+    let allocations: u64 = (0..900)
+        .map(|minute| {
+            let bar = event(minute);
+            let (p, calls, _) = counted(|| {
+                bench.lane.push(bar.slots()).expect("a valid bar");
+                bench.lane.predict_row(track, &[1.0, 100.0, f64::from(minute as i32)], bar.head.known_ns).expect("the track is open");
+                bench.lane.predict(track, bar.head.known_ns).expect("the track is open")
+            });
+            assert!(minute < 700 || (p.reasons == 0 && p.phase == 3 && p.members_used == 3), "{minute}: {p:?}");
+            if minute == 0 { 0 } else { calls }
+        })
+        .sum();
     assert_eq!(allocations, 0);
 }
 

@@ -5,9 +5,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use foretick::Status;
 use foretick::model::backend::{Backend, Instance};
 use foretick::model::native;
-use foretick::model::onnx_ir::Graph;
+use foretick::model::onnx_ir::{Dim, Graph};
 use foretick::model::watchdog::RunLimit;
 
 /// |ours - theirs| <= ABS + REL |theirs|
@@ -18,20 +19,48 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("models/fixtures")
 }
 
+fn parsed(path: &Path) -> Graph {
+    Graph::parse(&fs::read(path).unwrap()).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
 fn compiled(path: &Path) -> Arc<dyn Backend> {
-    let graph = Graph::parse(&fs::read(path).unwrap()).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    native::compile(&graph).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    native::compile(&parsed(path), None).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 fn load(name: &str) -> Arc<dyn Backend> {
     compiled(&folder().join(name).with_extension("onnx"))
 }
 
-fn fixtures() -> Vec<PathBuf> {
+fn graphs(folder: &Path) -> Vec<PathBuf> {
     let mut found: Vec<PathBuf> =
-        fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.extension().is_some_and(|ext| ext == "onnx")).collect();
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.extension().is_some_and(|ext| ext == "onnx")).collect();
     found.sort();
     found
+}
+
+fn fixtures() -> Vec<PathBuf> {
+    graphs(&folder())
+}
+
+fn is_refused(path: &Path) -> bool {
+    path.file_name().unwrap().to_string_lossy().starts_with("refused_")
+}
+
+/// Neural networks; those that no kernel runs apart.
+fn nets() -> (Vec<PathBuf>, Vec<PathBuf>) {
+    graphs(&folder().join("nets")).into_iter().partition(|path| !is_refused(path))
+}
+
+/// The table of `CASE.onnx` or `CASE.VARIANT.onnx`: several graphs of one model share it.
+fn table_path(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap().to_string_lossy();
+    path.with_file_name(format!("{}.csv", name.split('.').next().unwrap()))
+}
+
+/// Header of a table: the input columns, then the outputs.
+fn header(path: &Path) -> (Vec<String>, Vec<String>) {
+    let text = fs::read_to_string(table_path(path)).unwrap();
+    text.lines().next().unwrap().split(',').map(str::to_owned).partition(|name| name.starts_with('x'))
 }
 
 /// A fixture's rows with the answers that belong to them, and where those stand among the model's outputs.
@@ -43,13 +72,11 @@ struct Table {
 
 impl Table {
     fn read(path: &Path, backend: &dyn Backend) -> Table {
-        let text = fs::read_to_string(path.with_extension("csv")).unwrap();
-        let mut lines = text.lines();
-        let header: Vec<&str> = lines.next().unwrap().split(',').collect();
-        let inputs = header.iter().filter(|name| name.starts_with('x')).count();
-        let columns = header[inputs..].iter().map(|name| column(backend, name)).collect();
+        let text = fs::read_to_string(table_path(path)).unwrap();
+        let (inputs, outputs) = header(path);
+        let (inputs, columns) = (inputs.len(), outputs.iter().map(|name| column(backend, name)).collect());
         let mut table = Table { rows: Vec::new(), answers: Vec::new(), columns };
-        for line in lines {
+        for line in text.lines().skip(1) {
             let cells: Vec<&str> = line.split(',').collect();
             table.rows.push(cells[..inputs].iter().map(|cell| cell.parse().unwrap()).collect());
             table.answers.push(cells[inputs..].iter().map(|cell| cell.parse().unwrap()).collect());
@@ -107,6 +134,31 @@ fn every_fixture_gives_what_its_library_gives() {
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// A window's columns are `x0_0` to `x5_2`: the last one tells its 6 steps of 3 features, which the graph must agree with.
+#[test]
+fn every_neural_graph_fits_its_table() {
+    let (found, refused) = nets();
+    assert!(found.len() >= 60 && refused.len() >= 5, "fixtures are missing");
+    for path in &found {
+        let graph = parsed(path);
+        let [input] = graph.inputs.as_slice() else { panic!("{}: several inputs", path.display()) };
+        let (inputs, _) = header(path);
+        let last: Vec<usize> = inputs.last().unwrap()[1..].split('_').map(|number| number.parse().unwrap()).collect();
+        let fixed: Vec<Dim> = last.iter().map(|last| Dim::Fixed(last + 1)).collect();
+        assert_eq!(input.dims.as_ref().unwrap()[1..], fixed, "{}", path.display());
+        assert_eq!(inputs.len(), last.iter().map(|last| last + 1).product::<usize>(), "{}", path.display());
+    }
+}
+
+#[test]
+fn what_no_kernel_runs_is_refused() {
+    for path in nets().1 {
+        let error = native::compile(&parsed(&path), None).expect_err(&path.display().to_string());
+        // No standard node has the shapes of a projection: that one is a fault of the graph.
+        assert!(matches!(error.status(), Status::Operator | Status::Model), "{}: {error}", path.display());
+    }
 }
 
 #[test]

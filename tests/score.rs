@@ -133,16 +133,22 @@ fn shipped_models_give_their_golden_values() {
 fn backends_agree() {
     let Some(library) = library() else { return };
     let (folder, library) = (Folder::new(), library.to_string_lossy().into_owned());
-    for name in ["models/fixtures/xgb_3", "models/fixtures/sk_logistic_3", "models/fixtures/lgb_2_missing"] {
-        let (model, rows) = (root(&format!("{name}.onnx")), root(&format!("{name}.csv")));
+    for (graph, table, columns) in [
+        ("xgb_3", "xgb_3", "0-4"),
+        ("sk_logistic_3", "sk_logistic_3", "0-4"),
+        ("lgb_2_missing", "lgb_2_missing", "0-4"),
+        ("nets/lstm_2.script17", "nets/lstm_2", "0-17"),
+        ("nets/cnn_causal.script17", "nets/cnn_causal", "0-23"),
+    ] {
+        let (model, rows) = (root(&format!("models/fixtures/{graph}.onnx")), root(&format!("models/fixtures/{table}.csv")));
         let [native, ort] = ["native", "ort"].map(|backend| {
             let out = folder.path(&format!("{backend}.npy"));
-            let done = figures(&[&model, &rows, "--columns", "0-4", "--backend", backend, "--ort-library", &library, "--out", &out]);
+            let done = figures(&[&model, &rows, "--columns", columns, "--backend", backend, "--ort-library", &library, "--out", &out]);
             assert_eq!((done["backend"].as_str(), done["because"].as_str()), (Some(backend), Some("asked for")));
             read_npy(&out)
         });
         assert_eq!(native.0, ort.0);
-        native.1.iter().zip(&ort.1).for_each(|(native, ort)| assert!(near(f64::from(*native), f64::from(*ort)), "{name}: {native} {ort}"));
+        native.1.iter().zip(&ort.1).for_each(|(native, ort)| assert!(near(f64::from(*native), f64::from(*ort)), "{graph}: {native} {ort}"));
     }
 }
 

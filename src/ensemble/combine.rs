@@ -31,31 +31,50 @@ impl Combined {
 
 /// Combines the votes for one output. `probability`: the unit is one. `opinions` are what must agree: the
 /// votes that answered, in which the members that a meta-model reads stand for it.
-pub fn combine(votes: impl Iterator<Item = Vote> + Clone, opinions: impl Iterator<Item = Vote> + Clone, mix: Mix, probability: bool) -> Combined {
-    let total: f64 = votes.clone().map(|vote| vote.weight).sum();
-    let weight: f64 = answered(votes.clone()).map(|(weight, _)| weight).sum();
-    if weight <= 0.0 {
+pub fn combine(votes: impl Iterator<Item = Vote>, opinions: impl Iterator<Item = Vote> + Clone, mix: Mix, probability: bool) -> Combined {
+    let logits = probability && mix == Mix::Logit;
+    let (mut total, mut answered) = (0.0, Weighted::default());
+    for vote in votes {
+        total += vote.weight;
+        answered.add(vote.weight, vote.value.map(|value| if logits { logit(value) } else { value }));
+    }
+    if answered.weight <= 0.0 {
         return Combined::NONE;
     }
-    let value = if probability && mix == Mix::Logit { sigmoid(mean(votes, logit)) } else { mean(votes, |value| value) };
+    let value = if logits { sigmoid(answered.mean()) } else { answered.mean() };
     let agreement = if probability { agreement(opinions) } else { f64::NAN };
-    Combined { value: Some(value), agreement, share: weight / total }
+    Combined { value: Some(value), agreement, share: answered.weight / total }
 }
 
-/// Weights above 0 with the values that were given.
-fn answered(votes: impl Iterator<Item = Vote> + Clone) -> impl Iterator<Item = (f64, f64)> + Clone {
-    votes.filter_map(|vote| vote.value.map(|value| (vote.weight, value))).filter(|(weight, _)| *weight > 0.0)
+/// A sum of values by their weights.
+#[derive(Clone, Copy, Debug, Default)]
+struct Weighted {
+    weight: f64,
+    sum: f64,
 }
 
-fn mean(votes: impl Iterator<Item = Vote> + Clone, of: impl Fn(f64) -> f64) -> f64 {
-    let weight: f64 = answered(votes.clone()).map(|(weight, _)| weight).sum();
-    answered(votes).map(|(weight, value)| weight * of(value)).sum::<f64>() / weight
+impl Weighted {
+    /// Takes a value that was given with some weight.
+    fn add(&mut self, weight: f64, value: Option<f64>) {
+        if let Some(value) = value.filter(|_| weight > 0.0) {
+            self.weight += weight;
+            self.sum += weight * value;
+        }
+    }
+
+    fn mean(self) -> f64 {
+        self.sum / self.weight
+    }
 }
 
 fn agreement(opinions: impl Iterator<Item = Vote> + Clone) -> f64 {
-    let centre = mean(opinions.clone(), |value| value);
-    let variance = mean(opinions, |value| (value - centre) * (value - centre));
-    1.0 - 2.0 * variance.sqrt()
+    let mean = |of: &dyn Fn(f64) -> f64| {
+        let mut weighted = Weighted::default();
+        opinions.clone().for_each(|opinion| weighted.add(opinion.weight, opinion.value.map(of)));
+        weighted.mean()
+    };
+    let centre = mean(&|value| value);
+    1.0 - 2.0 * mean(&|value| (value - centre) * (value - centre)).sqrt()
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use crate::features::ops::{
     given::Given,
     macd::Macd,
     order_flow::OrderFlowRatio,
+    price::Price,
     role_return::RoleReturn,
     rsi::Rsi,
     stochastic::{StochasticK, WilliamsR},
@@ -162,7 +163,12 @@ fn book_depth(value: DepthValue, p: &Params) -> Box<dyn Op> {
     Box::new(BookDepth { value, levels: p.n() })
 }
 
-/// Every operator, in the order of the baseline.
+/// A price of the step itself.
+const fn price(name: &'static str, text: &'static str, build: fn(&Params) -> Box<dyn Op>) -> OpInfo {
+    OpInfo { name, params: &[], field: None, input: Input::Steps, text, first: |_| 0, converge: 0, needs: no_needs, build }
+}
+
+/// Every operator: those of the baseline in its order, then the others.
 pub static OPS: &[OpInfo] = &[
     OpInfo {
         name: "price_change",
@@ -442,6 +448,10 @@ pub static OPS: &[OpInfo] = &[
         needs: no_needs,
         build: |p| Box::new(RoleReturn::new(p.role, p.n())),
     },
+    price("open", "first price of the step", |_| Box::new(Price { column: Column::Open })),
+    price("high", "highest price of the step", |_| Box::new(Price { column: Column::High })),
+    price("low", "lowest price of the step", |_| Box::new(Price { column: Column::Low })),
+    price("close", "last price of the step", |_| Box::new(Price { column: Column::Close })),
     OpInfo {
         name: "given",
         params: &[],

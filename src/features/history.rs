@@ -33,7 +33,9 @@ impl Column {
     pub const FIELDS: [(&'static str, Column); 5] =
         [("open", Column::Open), ("high", Column::High), ("low", Column::Low), ("close", Column::Close), ("volume", Column::Volume)];
 
-    fn of(self, step: &Step) -> f64 {
+    /// The column's value of one step.
+    #[must_use]
+    pub fn of(self, step: &Step) -> f64 {
         match self {
             Column::Open => step.open,
             Column::High => step.high,

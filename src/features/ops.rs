@@ -12,6 +12,7 @@ pub mod ema;
 pub mod given;
 pub mod macd;
 pub mod order_flow;
+pub mod price;
 pub mod role_return;
 pub mod rsi;
 pub mod stochastic;

@@ -7,7 +7,7 @@ use super::claims::Claims;
 use super::error::Outcome;
 use super::grow::Grow;
 use super::handle::{HandleKind, INVALID, Key, NO_ROOM, next_generation};
-use crate::engine::{Lane, TrackId};
+use crate::engine::{Lane, TrackId, TrackSwitch};
 use crate::error::Status;
 
 /// Places of an engine's lanes and tracks; kept for the next engine of the same number.
@@ -28,7 +28,7 @@ pub struct LaneEntry {
     handles: Vec<u64>,
 }
 
-/// Where a track is: changed only by the owner of its lane.
+/// Where a track is: changed only by the owner of its lane, but for the switch.
 #[derive(Default)]
 struct TrackCell {
     /// The track's handle while it is open, else 0.
@@ -37,6 +37,8 @@ struct TrackCell {
     lane: AtomicU64,
     /// Place in the lane.
     place: AtomicU64,
+    /// The veto of the track that is here; who owns it is the generation of its handle.
+    switch: TrackSwitch,
 }
 
 /// Gives a new lane its handle.
@@ -116,6 +118,8 @@ impl LaneEntry {
         let cell = BLOCKS.make(u32::from(key.engine)).and_then(|block| block.tracks.make(key.index)).ok_or(NO_ROOM)?;
         cell.lane.store(self.key.pack(HandleKind::Lane), Ordering::Release);
         cell.place.store(u64::from(id.place), Ordering::Release);
+        cell.switch.hand_over(key.generation);
+        self.lane.use_switch(id, cell.switch.clone())?;
         cell.handle.store(handle, Ordering::Release);
         let place = id.place as usize;
         self.handles.resize(self.handles.len().max(place + 1), 0);
@@ -145,6 +149,14 @@ pub fn with_track<R>(handle: u64, work: impl FnOnce(&mut LaneEntry, TrackId) -> 
         let place = cell.place.load(Ordering::Relaxed) as u32;
         work(entry, TrackId { number: key.index, place })
     })
+}
+
+/// Permits a track's predictions or vetoes them, without its lane.
+pub fn enable_track(handle: u64, on: bool) -> Outcome {
+    let (cell, key) = track_cell(handle)?;
+    // The track may close between the look and the switch, and another take its place: then the switch has another owner.
+    let switched = cell.handle.load(Ordering::Acquire) == handle && cell.switch.set_for(key.generation, on);
+    if switched { Ok(()) } else { Err(INVALID) }
 }
 
 /// Closes a track; on a poisoned lane only its handle ends, the rest with the lane.

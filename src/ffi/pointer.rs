@@ -59,6 +59,14 @@ pub unsafe fn text<'a>(pointer: *const c_char, len: usize, name: &'static str) -
     Ok(utf8(bytes, name)?)
 }
 
+/// 1 is on, 0 is off; a language's own truth may be any other number, which is refused rather than guessed.
+pub fn switch(on: i32) -> Outcome<bool> {
+    match on {
+        0 | 1 => Ok(on == 1),
+        _ => Err(wrong(Status::InvalidArgument, "on", "must be 1 or 0")),
+    }
+}
+
 /// Events as slots.
 ///
 /// # Safety

@@ -1,12 +1,14 @@
 //! Slots.
 
+use std::ffi::c_char;
+
 use super::abi::{PublishRecord, StatusCode};
 use super::constants::FORETICK_PUBLISH_REPLACE;
 use super::engine_table::{EngineEntry, with_engine};
 use super::error::{Fail, Outcome};
 use super::guard::guard;
 use super::handle::EngineHandle;
-use super::pointer::{OutArray, text};
+use super::pointer::{OutArray, switch, text};
 use super::sized::read_all;
 use crate::error::Status;
 use crate::model::store::Publish;
@@ -30,6 +32,38 @@ pub unsafe extern "C" fn foretick_slot_publish(engine: EngineHandle, items: *con
             Ok(entry.engine.publish(&items)?)
         })?;
         out.fill(numbers.len(), numbers.into_iter())
+    })
+}
+
+/// Switches one member of what a slot serves off or on, or the whole slot when member is NULL with 0. A member
+/// that is off is left out: its status in the details is WRONG_STATE, the others' weights are renormalised, its
+/// own counts against the quorum. A slot that is off abstains with DISABLED and runs no model. The manifest's
+/// `enabled` is where a member starts; one that was switched stays so by its name in what is published later
+/// under the slot, until a bundle without that name serves. A slot stays as it is, whatever is published.
+/// Predictions that begin after this has returned obey.
+///
+/// threads: ANY. cost: allocates nothing.
+/// slot: borrows (call). member: borrows (call), NULL with 0 is the whole slot. on: 1 or 0.
+/// errors: NOT_FOUND with the names that there are, INVALID_ARGUMENT for another value of on.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn foretick_slot_enable(
+    engine: EngineHandle,
+    slot: *const c_char,
+    slot_len: usize,
+    member: *const c_char,
+    member_len: usize,
+    on: i32,
+) -> StatusCode {
+    guard("foretick_slot_enable", || {
+        // SAFETY: the header's rule of pointers.
+        let (slot, name) = unsafe { (text(slot, slot_len, "slot")?, text(member, member_len, "member")?) };
+        let on = switch(on)?;
+        // An empty name that is not NULL is a mistake, not the whole slot.
+        with_engine(engine.id, |entry| match member.is_null() {
+            true => Ok(entry.engine.enable_slot(slot, on)?),
+            false => Ok(entry.engine.enable_member(slot, name, on)?),
+        })
     })
 }
 

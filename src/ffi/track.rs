@@ -7,8 +7,8 @@ use super::constants::FORETICK_ROW_SCALED;
 use super::error::{Fail, Outcome};
 use super::guard::guard;
 use super::handle::{LaneHandle, TrackHandle};
-use super::lane_table::{close_track, with_lane, with_track};
-use super::pointer::{Out, OutArray, array, text};
+use super::lane_table::{close_track, enable_track, with_lane, with_track};
+use super::pointer::{Out, OutArray, array, switch, text};
 use crate::engine::Row;
 use crate::error::Status;
 use crate::types::Prediction;
@@ -66,6 +66,38 @@ pub unsafe extern "C" fn foretick_track_predict(track: TrackHandle, now_ns: i64,
         out.put(with_track(track.id, |entry, id| Ok(entry.lane.predict(id, now_ns)?))?);
         Ok(())
     })
+}
+
+/// As predict, on a row of the caller's: n = F unscaled values in the schema's order, NaN where one is missing
+/// (the schema says what then). The caller vouches for the row: it is as new as the decision, and never stale or
+/// not ready. The phase is known where the row holds its features and the track has a close. It is never a
+/// REPEAT, the track's own newest step stays asked for or not, and details then shows this prediction's.
+///
+/// threads: ONE LANE. cost: hot with native models.
+/// row: borrows (call), 8-byte aligned. out: borrows (call), 8-byte aligned, written on success.
+/// errors: SHAPE when n is not F, NOT_FINITE naming an infinite value, CONTRACT naming a scale (relative,
+/// rolling_zscore) or a model (over a window) that needs the track's own steps, INVALID_ARGUMENT as predict, BUSY.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn foretick_track_predict_row(track: TrackHandle, row: *const f64, n: usize, now_ns: i64, out: *mut Prediction) -> StatusCode {
+    guard("foretick_track_predict_row", || {
+        // SAFETY: the header's rule of pointers.
+        let (row, out) = unsafe { (array(row, n, "row")?, Out::of(out, "out")?) };
+        out.put(with_track(track.id, |entry, id| Ok(entry.lane.predict_row(id, row, now_ns)?))?);
+        Ok(())
+    })
+}
+
+/// The host's veto: while a track is off its predictions abstain with HOST_VETO and run no model; steps and rows
+/// go on. Predictions that begin after this has returned obey, whoever is inside the lane meanwhile.
+///
+/// threads: ANY. cost: hot.
+/// on: 1 or 0.
+/// errors: INVALID_ARGUMENT for another value of on.
+#[must_use]
+#[unsafe(no_mangle)]
+pub extern "C" fn foretick_track_enable(track: TrackHandle, on: i32) -> StatusCode {
+    guard("foretick_track_enable", || enable_track(track.id, switch(on)?))
 }
 
 /// The newest closed row: F values, NaN where a feature is off. Unscaled, or as models see it with

@@ -38,7 +38,7 @@ pub struct Request<'a> {
 pub fn choose(request: &Request<'_>, allowed: &Backends, limit: &RunLimit) -> Result<Chosen> {
     let graph = Graph::parse(request.bytes)?;
     match request.asked {
-        BackendChoice::Native => native(&graph, allowed, "asked for"),
+        BackendChoice::Native => native(request, &graph, allowed, "asked for"),
         BackendChoice::Ort => foreign(request, &graph, allowed, limit, "asked for".to_owned()),
         BackendChoice::Rten => Err(Error::new(Status::Unsupported, "rten is not in this build; ask for default, native or ort")),
         BackendChoice::Default => by_default(request, &graph, allowed, limit),
@@ -46,7 +46,7 @@ pub fn choose(request: &Request<'_>, allowed: &Backends, limit: &RunLimit) -> Re
 }
 
 fn by_default(request: &Request<'_>, graph: &Graph, allowed: &Backends, limit: &RunLimit) -> Result<Chosen> {
-    let unable = match native(graph, allowed, "a native kernel exists for this graph") {
+    let unable = match native(request, graph, allowed, "a native kernel exists for this graph") {
         Err(error) if matches!(error.status(), Status::Operator | Status::Unsupported) => error,
         other => return other,
     };
@@ -54,11 +54,16 @@ fn by_default(request: &Request<'_>, graph: &Graph, allowed: &Backends, limit: &
         .map_err(|error| Error::new(error.status(), format!("{}; {}", unable.text(), error.text())))
 }
 
-fn native(graph: &Graph, allowed: &Backends, why: &str) -> Result<Chosen> {
+/// Rows and columns of the windows that will be fed; `None` for rows, whose length the graph says.
+fn window<'a>(request: &Request<'a>) -> Option<&'a [usize]> {
+    request.shapes.first().and_then(|shape| if let [1, window @ ..] = shape.as_slice() { Some(window) } else { None }).filter(|window| window.len() == 2)
+}
+
+fn native(request: &Request<'_>, graph: &Graph, allowed: &Backends, why: &str) -> Result<Chosen> {
     if !allowed.native {
         return Err(Error::new(Status::Unsupported, "native kernels are not allowed (models.backends)"));
     }
-    Ok(Chosen { backend: native::compile(graph)?, why: why.to_owned() })
+    Ok(Chosen { backend: native::compile(graph, window(request))?, why: why.to_owned() })
 }
 
 #[cfg(feature = "ort")]
@@ -72,7 +77,7 @@ fn foreign(request: &Request<'_>, graph: &Graph, allowed: &Backends, limit: &Run
     let shapes = shapes.collect::<Result<Vec<_>>>()?;
     let runtime = ort::runtime(allowed.ort_library.as_deref())?;
     // ONNX Runtime's trees follow a missing value where the graph says so; nothing else that it runs does.
-    let takes_missing = native::compile(graph).is_ok_and(|backend| backend.accepts_missing());
+    let takes_missing = native::compile(graph, window(request)).is_ok_and(|backend| backend.accepts_missing());
     let backend = ort::Model::open(runtime, request.bytes, graph, &shapes, takes_missing, limit)?;
     Ok(Chosen { backend: Arc::new(backend), why })
 }

@@ -49,7 +49,7 @@ impl Bundle {
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();
         for feature in &self.schema.features {
-            let raw_price = ["sma", "macd", "atr", "std", "range", "price_change", "momentum"].contains(&feature.op.name);
+            let raw_price = ["sma", "macd", "atr", "std", "range", "price_change", "momentum", "open", "high", "low", "close"].contains(&feature.op.name);
             if raw_price && feature.scale.is_empty() {
                 warnings.push(format!("{} is fed to the models in raw price units: it drifts with the price level", feature.name));
             }

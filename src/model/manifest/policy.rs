@@ -33,7 +33,8 @@ pub enum PolicyKind {
         /// SELL where the value is at most this.
         sell_at: f64,
     },
-    /// EXECUTE at or above one threshold where the edge is large enough too, WAIT at or above another, else SKIP.
+    /// EXECUTE at or above one threshold where the edge is large enough too, WAIT at or above another, else SKIP. What is likely
+    /// enough but has too small an edge is a WAIT: costs such as gas move while the odds stand.
     Opportunity {
         /// EXECUTE where the value is at least this.
         execute_at: f64,

@@ -1,4 +1,9 @@
-//! What a meta-model reads: values of the members that stand before it.
+//! What a meta-model (`input = "members"`) reads: values of the members that stand before it, as f32 in the order of `reads`;
+//! probabilities where the output's unit is one, whatever form the graph gives them in.
+//!
+//! It runs after those that it reads, gives outputs like any member, and weights decide what it counts for: 1 beside zeros, or
+//! most of the weight with the others as a fallback. Without one of its values it is left out. Where it has weight, the members
+//! that it reads for an output stand for it in the agreement, with equal shares of its weight.
 
 use super::members::{InputShape, MemberSpec, OutputSpec};
 use crate::config::text::Section;

@@ -1,4 +1,5 @@
-//! Which members run in which market phase.
+//! Which members run in which market phase: those of the phase's set, all of them where it has none or is unknown. The others
+//! cost no time; weights are renormalised and the quorum is counted over the set.
 
 use super::members::MemberSpec;
 use crate::config::text::Section;

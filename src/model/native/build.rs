@@ -1,45 +1,69 @@
 //! From a graph to a plan: which nodes matter, and one step or renaming for each.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use super::plan::{Kernel, Place, Plan, Step};
-use super::{attrs, faulty, linear, shape, shown, tree, unable};
+use super::view::View;
+use super::{Level, attrs, faulty, linear, shape, shown, tree, unable};
 use crate::error::{Error, Result};
 use crate::model::backend::Port;
 use crate::model::onnx_ir::{Graph, ML, Node, Tensor};
 
 mod arithmetic;
 mod classical;
-mod reshape;
+mod constants;
+mod convolution;
+mod dense;
+mod fold;
+mod functions;
+mod known;
+mod moves;
+mod numbers;
+mod recurrent;
+mod reduce;
 
 /// The ONNX number of float32.
 const FLOAT: i32 = 1;
-/// Elementwise operators broadcast as today since this version of `ai.onnx`.
-const OLDEST_OPSET: i64 = 7;
 
-/// A value that steps have made.
+/// A value that steps have made, or a view of one.
 #[derive(Clone, Debug)]
 struct Slot {
     place: Place,
-    shape: Vec<usize>,
+    /// From `place` on; its offset is 0.
+    view: View,
 }
 
 impl Slot {
+    fn plain(place: Place, shape: Vec<usize>) -> Slot {
+        Slot { place, view: View::plain(shape) }
+    }
+
+    /// Another view of the same values.
+    fn seen(&self, view: View) -> Slot {
+        Slot { place: self.place.shifted(view.offset), view: View { offset: 0, ..view } }
+    }
+
+    fn shape(&self) -> &[usize] {
+        &self.view.shape
+    }
+
     fn width(&self) -> usize {
-        shape::width(&self.shape)
+        self.view.width()
     }
 }
 
 /// Compiles a graph.
-pub(super) fn plan(graph: &Graph) -> Result<Plan> {
+pub(super) fn plan(graph: &Graph, hint: Option<&[usize]>, level: Level) -> Result<Plan> {
     refuse_maps(graph)?;
     let needed = needed(graph);
-    refuse_unknown(graph, &needed)?;
-    let (mut builder, input_width) = Builder::new(graph)?;
-    for (_, node) in graph.nodes.iter().enumerate().filter(|(index, _)| needed.contains(index)) {
+    let nodes: Vec<&Node> = needed.iter().filter_map(|index| graph.nodes.get(*index)).collect();
+    known::refuse_unknown(graph, &nodes)?;
+    let mut builder = Builder::new(graph, hint, &nodes)?;
+    for node in nodes {
         builder.node(node)?;
     }
-    builder.finish(input_width)
+    builder.finish(level)
 }
 
 /// A graph that gives maps would be read by nobody, and its probabilities are inside them.
@@ -65,72 +89,70 @@ fn needed(graph: &Graph) -> BTreeSet<usize> {
     needed
 }
 
-/// Names every operator that has no step, not only the first.
-fn refuse_unknown(graph: &Graph, needed: &BTreeSet<usize>) -> Result<()> {
-    let nodes = needed.iter().filter_map(|index| graph.nodes.get(*index));
-    let unknown: BTreeSet<String> = nodes.filter(|node| !is_known(node)).map(|node| shown(&node.title())).collect();
-    if !unknown.is_empty() {
-        let list = unknown.into_iter().collect::<Vec<_>>().join(", ");
-        return Err(unable(format!("the graph has the operators {list}")));
-    }
-    let old = graph.opset("") < OLDEST_OPSET && needed.iter().any(|index| graph.nodes.get(*index).is_some_and(|node| node.domain.is_empty()));
-    if old {
-        return Err(unable(format!("the graph is of ai.onnx {}; export with target_opset=15", graph.opset(""))));
-    }
-    Ok(())
-}
-
-fn is_known(node: &Node) -> bool {
-    let op = node.op.as_str();
-    match node.domain.as_str() {
-        ML => matches!(op, "LinearClassifier" | "LinearRegressor" | "Normalizer" | "Scaler" | "TreeEnsembleClassifier" | "TreeEnsembleRegressor"),
-        "" => {
-            let shapes = matches!(op, "Cast" | "Concat" | "Flatten" | "Identity" | "Reshape" | "Squeeze" | "Unsqueeze");
-            let values = matches!(op, "Add" | "Div" | "Exp" | "Gemm" | "MatMul" | "Mul" | "Neg" | "Sigmoid" | "Softmax" | "Sub" | "Sum");
-            shapes || values
-        }
-        _ => false,
-    }
-}
-
 /// A plan while it grows.
 struct Builder<'a> {
     graph: &'a Graph,
+    /// The shape of the input.
+    shape: Vec<usize>,
+    /// Values of the row by name.
     slots: BTreeMap<&'a str, Slot>,
+    /// Constants that were computed from others, or from shapes.
+    folded: BTreeMap<&'a str, Rc<Tensor>>,
+    /// How many values those have together.
+    folded_len: usize,
+    /// The graph is a neural network: its dense layers sum in f32 and denormals count as zero.
+    neural: bool,
     steps: Vec<Step>,
     next: usize,
     scratch_len: usize,
-    input_shape: Vec<usize>,
 }
 
 impl<'a> Builder<'a> {
-    fn new(graph: &'a Graph) -> Result<(Builder<'a>, usize)> {
+    fn new(graph: &'a Graph, hint: Option<&[usize]>, nodes: &[&Node]) -> Result<Builder<'a>> {
         let [input] = graph.inputs.as_slice() else {
             return Err(unable(format!("the graph has {} inputs where a row is one", graph.inputs.len())));
         };
         if input.elem_type != FLOAT {
             return Err(unable(format!("the graph's input {} is not float32; export it with a float32 input", shown(&input.name))));
         }
-        let shape = shape::of_input(input)?;
-        let width = shape::width(&shape);
-        let slots = BTreeMap::from([(input.name.as_str(), Slot { place: Place::Row, shape: shape.clone() })]);
-        Ok((Builder { graph, slots, steps: Vec::new(), next: 0, scratch_len: 0, input_shape: shape }, width))
+        let shape = shape::of_input(input, hint)?;
+        let slots = BTreeMap::from([(input.name.as_str(), Slot::plain(Place::Row(0), shape.clone()))]);
+        let neural = known::is_neural(nodes, &shape);
+        Ok(Builder { graph, shape, slots, folded: BTreeMap::new(), folded_len: 0, neural, steps: Vec::new(), next: 0, scratch_len: 0 })
     }
 
     fn node(&mut self, node: &'a Node) -> Result<()> {
+        if self.fold(node)? {
+            return Ok(());
+        }
         match node.op.as_str() {
             "LinearClassifier" | "LinearRegressor" | "Normalizer" | "Scaler" | "TreeEnsembleClassifier" | "TreeEnsembleRegressor" => self.classical(node),
+            "Gemm" | "MatMul" if self.neural => self.product(node),
             "Gemm" | "MatMul" => self.dense(node),
-            "Add" | "Sub" | "Mul" | "Div" | "Sum" => self.arithmetic(node),
-            "Sigmoid" | "Exp" | "Neg" | "Softmax" => self.function(node),
-            _ => self.reshaping(node),
+            "Conv" => self.convolution(node),
+            "LSTM" => self.lstm(node),
+            "GRU" => self.gru(node),
+            "Add" | "Sub" | "Mul" | "Div" | "Sum" | "Pow" => self.arithmetic(node),
+            "MaxPool" | "AveragePool" => self.pool(node),
+            "GlobalAveragePool" | "GlobalMaxPool" | "ReduceMean" | "ReduceMax" | "ReduceMin" | "ReduceSum" => self.reduce(node),
+            "BatchNormalization" | "LayerNormalization" => self.normalization(node),
+            "Concat" => self.concat(node),
+            "Cast" | "Dropout" => self.renamed(node),
+            op if moves::is_move(op) => self.moving(node),
+            _ => self.function(node),
         }
     }
 
-    /// The value that a node's input names.
-    fn slot(&self, node: &Node, input: usize) -> Result<Slot> {
+    /// The value that a node's input names, in whatever order it lies.
+    fn value(&self, node: &Node, input: usize) -> Result<Slot> {
         let name = node.inputs.get(input).map(String::as_str).unwrap_or_default();
         self.slots.get(name).cloned().ok_or_else(|| self.no_value(node, name))
+    }
+
+    /// The value that a node's input names, its values in order.
+    fn slot(&mut self, node: &Node, input: usize) -> Result<Slot> {
+        let value = self.value(node, input)?;
+        self.ordered(&value)
     }
 
     fn no_value(&self, node: &Node, name: &str) -> Error {
@@ -140,20 +162,36 @@ impl<'a> Builder<'a> {
         unable(format!("{} reads {}, which is a constant or a label where a value of the row is wanted", shown(&node.title()), shown(name)))
     }
 
-    /// The stored tensor that a node's input names.
-    fn constant(&self, node: &Node, input: usize) -> Option<&'a Tensor> {
-        self.graph.initialisers.get(node.inputs.get(input)?)
+    /// The same value with its values in order: itself, or copied by a step.
+    fn ordered(&mut self, value: &Slot) -> Result<Slot> {
+        if value.view.is_plain() {
+            return Ok(value.clone());
+        }
+        self.claim(self.next, value.width())?;
+        self.pick(value, value.view.index(), value.shape().to_vec())
     }
 
-    /// A stored tensor that the operator cannot do without.
-    fn stored(&self, node: &Node, input: usize) -> Result<&'a Tensor> {
-        self.constant(node, input).ok_or_else(|| unable(format!("{} has input {input} computed where a stored tensor is wanted", shown(&node.title()))))
+    /// The values at these places of a value's memory.
+    fn pick(&mut self, from: &Slot, index: Vec<usize>, shape: Vec<usize>) -> Result<Slot> {
+        let span = index.iter().max().map_or(0, |last| last + 1);
+        let index = index.into_iter().map(|at| at as u32).collect();
+        let read = Slot::plain(from.place, vec![span]);
+        self.push(Kernel::Pick(index), &read, shape)
     }
 
     /// Adds a step behind everything made so far; where its result lies.
     fn push(&mut self, kernel: Kernel, from: &Slot, shape: Vec<usize>) -> Result<Slot> {
-        let slot = Slot { place: Place::Scratch(self.next), shape };
-        let step = Step { kernel, from: from.place, from_width: from.width(), at: self.next, width: slot.width() };
+        self.push_as(kernel, from, View::plain(shape))
+    }
+
+    /// Adds a step whose result lies in another order than that of its shape.
+    fn push_as(&mut self, kernel: Kernel, from: &Slot, view: View) -> Result<Slot> {
+        if view.width() == 0 {
+            return Err(unable(format!("a value of the row has dimensions {:?}, which is no value", view.shape)));
+        }
+        let slot = Slot { place: Place::Scratch(self.next), view };
+        let flushed = self.neural && !matches!(kernel, Kernel::Trees(_) | Kernel::Linear(_) | Kernel::Scaler(_) | Kernel::Normalizer(_));
+        let step = Step { kernel, from: from.place, from_width: from.view.span(), at: self.next, width: slot.width(), flushed };
         self.next = self.claim(self.next, step.width)?;
         let end = self.claim(self.next, step.extra())?;
         self.scratch_len = self.scratch_len.max(end);
@@ -167,24 +205,27 @@ impl<'a> Builder<'a> {
         end.ok_or_else(|| unable("the graph needs over 64 MiB of scratch memory a row"))
     }
 
-    /// Names a node's only float output.
+    /// Names a node's output.
     fn name(&mut self, node: &'a Node, output: usize, slot: Slot) {
         if let Some(name) = node.outputs.get(output).filter(|name| !name.is_empty()) {
             self.slots.insert(name, slot);
         }
     }
 
-    fn finish(self, input_width: usize) -> Result<Plan> {
+    fn finish(mut self, level: Level) -> Result<Plan> {
         let (mut ports, mut places) = (Vec::new(), Vec::new());
         for output in self.graph.outputs.iter().filter(|output| output.elem_type == FLOAT) {
-            let slot = self.slots.get(output.name.as_str()).ok_or_else(|| unable(format!("the output {} is no value of the row", shown(&output.name))))?;
-            ports.push(Port { name: output.name.clone(), dims: slot.shape.clone() });
+            let value = self.slots.get(output.name.as_str()).cloned();
+            let slot = value.ok_or_else(|| unable(format!("the output {} is no value of the row", shown(&output.name))))?;
+            let slot = self.ordered(&slot)?;
+            ports.push(Port { name: output.name.clone(), dims: slot.shape().to_vec() });
             places.push(slot.place);
         }
         if ports.is_empty() {
             return Err(unable("the graph has no float32 output"));
         }
-        let inputs = self.graph.inputs.iter().map(|input| Port { name: input.name.clone(), dims: self.input_shape.clone() }).collect();
-        Ok(Plan { inputs, input_width, steps: self.steps, ports, places, scratch_len: self.scratch_len })
+        let inputs = self.graph.inputs.iter().map(|input| Port { name: input.name.clone(), dims: self.shape.clone() }).collect();
+        let (input_width, scratch_len) = (shape::width(&self.shape), self.scratch_len);
+        Ok(Plan { inputs, input_width, steps: self.steps, ports, places, scratch_len, level })
     }
 }

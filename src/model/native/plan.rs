@@ -2,22 +2,42 @@
 
 use std::sync::Arc;
 
+use super::activation::{Activate, Activation};
+use super::conv::{Conv, ConvRun};
+use super::describe;
+use super::gru::{Gru, GruRun};
 use super::linear::Linear;
+use super::lstm::{Lstm, LstmRun};
+use super::matrix::{Lay, Matrix, Product, Walk};
+use super::norm::{Affine, LayerNorm};
+use super::pool::Pool;
 use super::rowwise::{Binary, Norm, Scaler, Unary};
 use super::scores::{Second, Transform};
+use super::simd::Level;
 use super::tree::Trees;
 use crate::error::Result;
 use crate::model::backend::{Backend, Instance, Port};
+use crate::model::denormals;
 use crate::model::watchdog::RunLimit;
 use crate::types::prediction::backend;
 
 /// Where a value lies while a row runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
-    /// The caller's row.
-    Row,
+    /// The caller's row from here on.
+    Row(usize),
     /// Scratch memory from here on.
     Scratch(usize),
+}
+
+impl Place {
+    /// The place `by` values further on.
+    pub(super) fn shifted(self, by: usize) -> Place {
+        match self {
+            Place::Row(at) => Place::Row(at + by),
+            Place::Scratch(at) => Place::Scratch(at + by),
+        }
+    }
 }
 
 /// What a step does with the values it reads.
@@ -29,10 +49,36 @@ pub(super) enum Kernel {
     Scaler(Scaler),
     Normalizer(Norm),
     Unary(Unary),
-    Transform(Transform),
+    /// Over rows of so many columns.
+    Transform {
+        transform: Transform,
+        columns: usize,
+    },
     Second(Second),
-    Constant { op: Binary, constant: Vec<f32>, first: bool },
-    Binary { op: Binary, other: Place, other_width: usize },
+    Constant {
+        op: Binary,
+        constant: Vec<f32>,
+        first: bool,
+    },
+    Binary {
+        op: Binary,
+        other: Place,
+        other_width: usize,
+    },
+    /// The values at these places.
+    Pick(Vec<u32>),
+    /// So many rows times a matrix.
+    Dense {
+        matrix: Matrix,
+        rows: usize,
+    },
+    Conv(Conv),
+    Lstm(Lstm),
+    Gru(Gru),
+    Activation(Activation),
+    LayerNorm(LayerNorm),
+    Affine(Affine),
+    Pool(Pool),
 }
 
 /// One step. It reads only what lies before the place where it writes, so both can be borrowed at once.
@@ -43,6 +89,8 @@ pub(super) struct Step {
     pub(super) from_width: usize,
     pub(super) at: usize,
     pub(super) width: usize,
+    /// Denormals count as zero. Never where a tree compares, which would take another branch.
+    pub(super) flushed: bool,
 }
 
 impl Step {
@@ -50,11 +98,14 @@ impl Step {
     pub(super) fn extra(&self) -> usize {
         match &self.kernel {
             Kernel::Trees(trees) => trees.scratch_len(),
+            Kernel::Conv(conv) => conv.scratch_len(),
+            Kernel::Lstm(lstm) => lstm.scratch_len(),
+            Kernel::Gru(gru) => gru.scratch_len(),
             _ => 0,
         }
     }
 
-    fn run(&self, row: &[f32], scratch: &mut [f32]) {
+    fn run(&self, level: Level, row: &[f32], scratch: &mut [f32]) {
         let (made, rest) = scratch.split_at_mut(self.at);
         let (to, extra) = rest.split_at_mut(self.width);
         let from = read(row, made, self.from, self.from_width);
@@ -65,9 +116,9 @@ impl Step {
             Kernel::Scaler(scaler) => scaler.apply(from, to),
             Kernel::Normalizer(norm) => norm.apply(from, to),
             Kernel::Unary(unary) => unary.apply(from, to),
-            Kernel::Transform(transform) => {
+            Kernel::Transform { transform, columns } => {
                 to.copy_from_slice(from);
-                transform.apply(to);
+                to.chunks_exact_mut(*columns).for_each(|row| transform.apply(row));
             }
             Kernel::Second(second) => {
                 to.fill(from[0]);
@@ -76,6 +127,18 @@ impl Step {
             Kernel::Constant { op, constant, first: true } => op.apply(constant, from, to),
             Kernel::Constant { op, constant, first: false } => op.apply(from, constant, to),
             Kernel::Binary { op, other, other_width } => op.apply(from, read(row, made, *other, *other_width), to),
+            Kernel::Pick(index) => to.iter_mut().zip(index).for_each(|(to, index)| *to = from[*index as usize]),
+            Kernel::Dense { matrix, rows } => {
+                let (walk, lay) = (Walk::plain(*rows, matrix.inputs()), Lay { stride: matrix.outputs(), start: 0 });
+                level.run(Product { matrix, from, walk, to, lay });
+            }
+            Kernel::Conv(conv) => level.run(ConvRun { conv, from, scratch: extra, to }),
+            Kernel::Lstm(layer) => level.run(LstmRun { layer, from, scratch: &mut extra[..layer.scratch_len()], to }),
+            Kernel::Gru(layer) => level.run(GruRun { layer, from, scratch: &mut extra[..layer.scratch_len()], to }),
+            Kernel::Activation(activation) => level.run(Activate { activation: *activation, from, to }),
+            Kernel::LayerNorm(norm) => norm.apply(from, to),
+            Kernel::Affine(affine) => affine.apply(from, to),
+            Kernel::Pool(pool) => pool.apply(from, to),
         }
     }
 
@@ -85,6 +148,13 @@ impl Step {
             Kernel::Trees(trees) => trees.memory_bytes(),
             Kernel::Scaler(scaler) => (scaler.offset.len() + scaler.scale.len()) * 4,
             Kernel::Constant { constant, .. } => constant.len() * 4,
+            Kernel::Pick(index) => index.len() * 4,
+            Kernel::Dense { matrix, .. } => matrix.memory_bytes(),
+            Kernel::Conv(conv) => conv.memory_bytes(),
+            Kernel::Lstm(lstm) => lstm.memory_bytes(),
+            Kernel::Gru(gru) => gru.memory_bytes(),
+            Kernel::LayerNorm(norm) => (norm.scale.len() + norm.bias.len()) * 4,
+            Kernel::Affine(affine) => (affine.factor.len() + affine.term.len()) * 4,
             _ => 0,
         };
         size_of::<Step>() + own
@@ -93,7 +163,7 @@ impl Step {
 
 fn read<'a>(row: &'a [f32], made: &'a [f32], place: Place, width: usize) -> &'a [f32] {
     match place {
-        Place::Row => &row[..width],
+        Place::Row(at) => &row[at..at + width],
         Place::Scratch(at) => &made[at..at + width],
     }
 }
@@ -108,27 +178,18 @@ pub(super) struct Plan {
     /// Where each port's values lie after the last step.
     pub(super) places: Vec<Place>,
     pub(super) scratch_len: usize,
+    pub(super) level: Level,
 }
 
 impl Plan {
-    fn trees(&self) -> impl Iterator<Item = &Trees> {
-        self.steps.iter().filter_map(|step| match &step.kernel {
-            Kernel::Trees(trees) => Some(trees),
+    /// The kernels that read the caller's row, and from which value on.
+    fn readers(&self) -> impl Iterator<Item = (&Kernel, usize)> {
+        let reads = |step: &Step| match (step.from, &step.kernel) {
+            (Place::Row(at), _) => Some(at),
+            (_, Kernel::Binary { other: Place::Row(at), .. }) => Some(*at),
             _ => None,
-        })
-    }
-
-    fn linears(&self) -> impl Iterator<Item = &Linear> {
-        self.steps.iter().filter_map(|step| match &step.kernel {
-            Kernel::Linear(linear) => Some(linear),
-            _ => None,
-        })
-    }
-
-    /// The kernels that read the caller's row.
-    fn readers(&self) -> impl Iterator<Item = &Kernel> {
-        let reads = |step: &&Step| step.from == Place::Row || matches!(step.kernel, Kernel::Binary { other: Place::Row, .. });
-        self.steps.iter().filter(reads).map(|step| &step.kernel)
+        };
+        self.steps.iter().filter_map(move |step| reads(step).map(|at| (&step.kernel, at)))
     }
 
     /// Runs one row; the outputs are NaN where lengths are not the plan's. The content of `scratch` before does not matter.
@@ -137,8 +198,9 @@ impl Plan {
             out.fill(f32::NAN);
             return;
         }
-        for step in &self.steps {
-            step.run(row, scratch);
+        for steps in self.steps.chunk_by(|a, b| a.flushed == b.flushed) {
+            let mut run = || steps.iter().for_each(|step| step.run(self.level, row, scratch));
+            if steps[0].flushed { denormals::flushed(run) } else { run() }
         }
         self.copy_out(row, scratch, out);
     }
@@ -169,17 +231,11 @@ impl Instance for Working {
 
 impl Backend for Plan {
     fn family(&self) -> &'static str {
-        match (self.trees().next(), self.linears().next()) {
-            (Some(_), _) => "tree ensemble",
-            (None, Some(_)) => "linear",
-            (None, None) => "arithmetic",
-        }
+        describe::family(self)
     }
 
     fn summary(&self) -> String {
-        let trees = self.trees().map(Trees::summary);
-        let all: Vec<String> = trees.chain(self.linears().map(Linear::summary)).collect();
-        if all.is_empty() { format!("{} steps on {} inputs", self.steps.len(), self.input_width) } else { all.join("; ") }
+        describe::summary(self)
     }
 
     fn bits(&self) -> u16 {
@@ -195,8 +251,9 @@ impl Backend for Plan {
     }
 
     fn accepts_missing(&self) -> bool {
-        let tracks = |kernel: &Kernel| matches!(kernel, Kernel::Trees(trees) if trees.tracks_missing());
-        self.readers().next().is_some() && self.readers().all(tracks) && !self.places.contains(&Place::Row)
+        let tracks = |(kernel, _): (&Kernel, usize)| matches!(kernel, Kernel::Trees(trees) if trees.tracks_missing());
+        let given_out = self.places.iter().any(|place| matches!(place, Place::Row(_)));
+        self.readers().next().is_some() && self.readers().all(tracks) && !given_out
     }
 
     fn instance(self: Arc<Self>, _: &RunLimit) -> Result<Box<dyn Instance>> {
@@ -210,9 +267,9 @@ impl Backend for Plan {
 
     fn thresholds(&self) -> Vec<(usize, f32)> {
         let mut all: Vec<(usize, f32)> = Vec::new();
-        for kernel in self.readers() {
+        for (kernel, at) in self.readers() {
             if let Kernel::Trees(trees) = kernel {
-                all.extend(trees.thresholds());
+                all.extend(trees.thresholds().iter().map(|(column, value)| (at + column, *value)));
             }
         }
         all.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));

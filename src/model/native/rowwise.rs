@@ -33,13 +33,18 @@ pub(super) enum Binary {
 }
 
 impl Binary {
-    /// A side of one value goes with every value of the other.
+    /// A shorter side is repeated along the other.
     pub(super) fn apply(self, a: &[f32], b: &[f32], to: &mut [f32]) {
         match (a, b) {
             ([a], b) => to.iter_mut().zip(b).for_each(|(to, b)| *to = self.of(*a, *b)),
             (a, [b]) => to.iter_mut().zip(a).for_each(|(to, a)| *to = self.of(*a, *b)),
-            (a, b) => to.iter_mut().zip(a.iter().zip(b)).for_each(|(to, (a, b))| *to = self.of(*a, *b)),
+            (a, b) if a.len() < b.len() => to.chunks_exact_mut(a.len()).zip(b.chunks_exact(a.len())).for_each(|(to, b)| self.each(a, b, to)),
+            (a, b) => to.chunks_exact_mut(b.len()).zip(a.chunks_exact(b.len())).for_each(|(to, a)| self.each(a, b, to)),
         }
+    }
+
+    fn each(self, a: &[f32], b: &[f32], to: &mut [f32]) {
+        to.iter_mut().zip(a.iter().zip(b)).for_each(|(to, (a, b))| *to = self.of(*a, *b));
     }
 
     fn of(self, a: f32, b: f32) -> f32 {
@@ -93,6 +98,17 @@ impl Scaler {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_shorter_side_is_repeated() {
+        let mut to = [f32::NAN; 4];
+        Binary::Sub.apply(&[1.0, 2.0, 3.0, 4.0], &[1.0, 2.0], &mut to);
+        assert_eq!(to, [0.0, 0.0, 2.0, 2.0]);
+        Binary::Sub.apply(&[1.0, 2.0], &[1.0, 2.0, 3.0, 4.0], &mut to);
+        assert_eq!(to, [0.0, 0.0, -2.0, -2.0]);
+        Binary::Div.apply(&[6.0], &[1.0, 2.0, 3.0, 4.0], &mut to);
+        assert_eq!(to, [6.0, 3.0, 2.0, 1.5]);
+    }
 
     #[test]
     fn norms_count_sizes_and_leave_zeros() {

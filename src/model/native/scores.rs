@@ -18,6 +18,8 @@ pub(super) enum Transform {
     Softmax,
     /// Over those that are not zero.
     SoftmaxZero,
+    /// The logarithm of softmax.
+    LogSoftmax,
 }
 
 impl Transform {
@@ -47,6 +49,7 @@ impl Transform {
             Transform::Logistic => scores.iter_mut().for_each(|score| *score = logistic(*score)),
             Transform::Softmax => softmax(scores, |_| true),
             Transform::SoftmaxZero => softmax(scores, |score| score.abs() > 1e-7),
+            Transform::LogSoftmax => log_softmax(scores),
         }
     }
 }
@@ -96,6 +99,13 @@ fn softmax(scores: &mut [f32], counts: impl Fn(f32) -> bool) {
     }
 }
 
+fn log_softmax(scores: &mut [f32]) {
+    let most = scores.iter().fold(f32::NEG_INFINITY, |most, score| most.max(*score));
+    let sum: f64 = scores.iter().map(|score| libm::exp(f64::from(*score) - f64::from(most))).sum();
+    let shift = f64::from(most) + libm::log(sum);
+    scores.iter_mut().for_each(|score| *score = (f64::from(*score) - shift) as f32);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -116,6 +126,12 @@ mod tests {
         let mut scores = [0.37, 0.46, 0.0];
         Transform::SoftmaxZero.apply(&mut scores);
         assert!((scores[0] - 0.477_515_2).abs() < 1e-6 && scores[2] == 0.0);
+        let mut scores = [1000.0, 999.0];
+        Transform::LogSoftmax.apply(&mut scores);
+        assert!((scores[0] + 0.313_261_7).abs() < 1e-6 && (scores[1] + 1.313_261_7).abs() < 1e-6);
+        let mut scores = [f32::NAN, 1.0];
+        Transform::LogSoftmax.apply(&mut scores);
+        assert!(scores.iter().all(|score| score.is_nan()));
         let mut scores = [f32::NAN, 1.0];
         Transform::Softmax.apply(&mut scores);
         assert!(scores.iter().all(|score| score.is_nan()));

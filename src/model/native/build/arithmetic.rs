@@ -1,23 +1,26 @@
-//! Operators that work value by value, and softmax.
+//! Operators that join two values element by element.
 
-use super::{Builder, Kernel, Node, Result, Slot, Tensor, attrs, shape, shown, unable};
-use crate::model::native::rowwise::{Binary, Unary};
-use crate::model::native::scores::Transform;
+use super::constants::Constant;
+use super::{Builder, Kernel, Node, Result, Slot, attrs, shape, shown, unable};
+use crate::model::native::activation::Activation;
+use crate::model::native::rowwise::Binary;
+use crate::model::native::view::View;
 
 /// One side of an operator of two values.
 enum Side<'a> {
     Value(Slot),
-    Stored(&'a Tensor),
+    Stored(Constant<'a>),
 }
 
 impl<'a> Builder<'a> {
-    /// `Add`, `Sub`, `Mul`, `Div`, and `Sum` of any number.
+    /// `Add`, `Sub`, `Mul`, `Div`, `Sum` of any number, and `Pow` by a constant.
     pub(super) fn arithmetic(&mut self, node: &'a Node) -> Result<()> {
         attrs::refuse(node, &["broadcast", "axis"])?;
         let op = match node.op.as_str() {
             "Sub" => Binary::Sub,
             "Mul" => Binary::Mul,
             "Div" => Binary::Div,
+            "Pow" => return self.power(node),
             _ => Binary::Add,
         };
         let mut result = self.side(node, 0)?;
@@ -27,7 +30,7 @@ impl<'a> Builder<'a> {
         }
         match result {
             Side::Value(slot) => self.name(node, 0, slot),
-            Side::Stored(_) => return Err(unable(format!("{} has only stored inputs", shown(&node.title())))),
+            Side::Stored(_) => return Err(stored_only(node)),
         }
         Ok(())
     }
@@ -35,48 +38,93 @@ impl<'a> Builder<'a> {
     fn side(&self, node: &Node, input: usize) -> Result<Side<'a>> {
         match self.constant(node, input) {
             Some(tensor) => Ok(Side::Stored(tensor)),
-            None => self.slot(node, input).map(Side::Value),
+            None => self.value(node, input).map(Side::Value),
         }
     }
 
     fn join(&mut self, node: &Node, op: Binary, a: Side<'a>, b: Side<'a>) -> Result<Slot> {
         match (a, b) {
-            (Side::Value(a), Side::Value(b)) => {
-                let shape = shape::broadcast(&a.shape, &b.shape, &shown(&node.title()))?;
-                self.push(Kernel::Binary { op, other: b.place, other_width: b.width() }, &a, shape)
-            }
-            (Side::Value(value), Side::Stored(tensor)) => self.with_constant(node, op, &value, tensor, false),
-            (Side::Stored(tensor), Side::Value(value)) => self.with_constant(node, op, &value, tensor, true),
-            (Side::Stored(_), Side::Stored(_)) => Err(unable(format!("{} has only stored inputs", shown(&node.title())))),
+            (Side::Value(a), Side::Value(b)) => self.with_value(node, op, &a, &b),
+            (Side::Value(value), Side::Stored(tensor)) => self.with_constant(node, op, &value, &tensor, false),
+            (Side::Stored(tensor), Side::Value(value)) => self.with_constant(node, op, &value, &tensor, true),
+            (Side::Stored(_), Side::Stored(_)) => Err(stored_only(node)),
         }
     }
 
-    fn with_constant(&mut self, node: &Node, op: Binary, value: &Slot, tensor: &Tensor, first: bool) -> Result<Slot> {
-        let what = shown(&node.title());
-        let constant = tensor.as_f32().filter(|values| !values.is_empty()).ok_or_else(|| unable(format!("{what} has a stored input that is not float32")))?;
-        let shape = shape::broadcast(&value.shape, &tensor.dims, &what)?;
-        self.push(Kernel::Constant { op, constant: constant.to_vec(), first }, value, shape)
+    fn with_value(&mut self, node: &Node, op: Binary, a: &Slot, b: &Slot) -> Result<Slot> {
+        let shape = shape::broadcast(a.shape(), b.shape(), &shown(&node.title()))?;
+        let (a, b) = (self.repeated(a, &shape)?, self.repeated(b, &shape)?);
+        let (a, b) = if one_order(&a.view, &b.view) || a.width() == 1 || b.width() == 1 { (a, b) } else { (self.ordered(&a)?, self.ordered(&b)?) };
+        let wide = if a.width() == 1 { &b } else { &a };
+        let view = wide.view.expanded(&shape).ok_or_else(|| unable(format!("values with dimensions {:?} and {:?}", a.shape(), b.shape())))?;
+        self.push_as(Kernel::Binary { op, other: b.place, other_width: b.width() }, &a, view)
     }
 
-    /// `Sigmoid`, `Exp`, `Neg`, `Softmax`.
-    pub(super) fn function(&mut self, node: &'a Node) -> Result<()> {
-        let value = self.slot(node, 0)?;
-        let kernel = match node.op.as_str() {
-            "Sigmoid" => Kernel::Unary(Unary::Sigmoid),
-            "Exp" => Kernel::Unary(Unary::Exp),
-            "Neg" => Kernel::Unary(Unary::Neg),
-            _ => self.softmax(node, &value)?,
+    /// A value that fills one stretch of memory, repeated to a shape unless it is a single one.
+    fn repeated(&mut self, value: &Slot, shape: &[usize]) -> Result<Slot> {
+        if value.width() == 1 {
+            return Ok(value.clone());
+        }
+        let view = value.view.expanded(shape).ok_or_else(|| unable(format!("a value with dimensions {:?} repeated to {shape:?}", value.shape())))?;
+        let value = value.seen(view);
+        if value.view.is_dense() { Ok(value) } else { self.ordered(&value) }
+    }
+
+    fn with_constant(&mut self, node: &Node, op: Binary, value: &Slot, tensor: &Constant<'a>, first: bool) -> Result<Slot> {
+        let what = shown(&node.title());
+        let values = tensor.as_f32().filter(|values| !values.is_empty()).ok_or_else(|| unable(format!("{what} has a stored input that is not float32")))?;
+        let shape = shape::broadcast(value.shape(), &tensor.dims, &what)?;
+        self.claim(self.next, shape::width(&shape))?;
+        let expanded = value.view.expanded(&shape).ok_or_else(|| unable(format!("{what} joins {:?} and {:?}", value.shape(), tensor.dims)))?;
+        let value = value.seen(expanded);
+        let value = if value.view.is_dense() { value } else { self.ordered(&value)? };
+        let constant = constant_for(values, &tensor.dims, &value.view)?;
+        self.push_as(Kernel::Constant { op, constant, first }, &value, value.view.clone())
+    }
+
+    fn power(&mut self, node: &'a Node) -> Result<()> {
+        let exponent = self.stored(node, 1)?;
+        let exponent = exponent.as_f32().map(|values| values.iter().map(|value| f64::from(*value)).collect()).or_else(|| {
+            let whole = exponent.to_i64()?;
+            Some(whole.iter().map(|value| *value as f64).collect::<Vec<f64>>())
+        });
+        let activation = match exponent.as_deref() {
+            Some([2.0]) => Activation::Square,
+            Some([0.5]) => Activation::Sqrt,
+            Some([-1.0]) => Activation::Reciprocal,
+            _ => return Err(unable("Pow by something other than 2, 0.5 or -1")),
         };
-        let slot = self.push(kernel, &value, value.shape.clone())?;
+        let value = self.value(node, 0)?;
+        let slot = self.elementwise(Kernel::Activation(activation), &value)?;
         self.name(node, 0, slot);
         Ok(())
     }
 
-    /// The axis must hold the whole row: before operator set 13 everything from the axis on is one row.
-    fn softmax(&self, node: &Node, value: &Slot) -> Result<Kernel> {
-        let per_axis = self.graph.opset("") >= 13;
-        let axis = shape::axis(attrs::int(node, "axis", if per_axis { -1 } else { 1 })?, value.shape.len(), "Softmax")?;
-        let along = if per_axis { value.shape[axis] } else { shape::width(&value.shape[axis..]) };
-        if along == value.width() { Ok(Kernel::Transform(Transform::Softmax)) } else { Err(unable(format!("Softmax along axis {axis} of {:?}", value.shape))) }
+    /// A step that works value by value: the order of the values does not matter.
+    pub(super) fn elementwise(&mut self, kernel: Kernel, value: &Slot) -> Result<Slot> {
+        let value = if value.view.is_dense() { value.clone() } else { self.ordered(value)? };
+        self.push_as(kernel, &value, value.view.clone())
     }
+}
+
+/// Both lie in one order.
+fn one_order(a: &View, b: &View) -> bool {
+    let axes = |view: &View| (0..view.shape.len()).filter(|axis| view.shape[*axis] != 1).map(|axis| view.strides[axis]).collect::<Vec<_>>();
+    a.shape == b.shape && axes(a) == axes(b)
+}
+
+/// A constant repeated to the values of a view and laid in their order, cut to its period.
+fn constant_for(values: &[f32], dims: &[usize], view: &View) -> Result<Vec<f32>> {
+    let order = view.by_stride();
+    let expanded =
+        View::plain(dims.to_vec()).expanded(&view.shape).ok_or_else(|| unable(format!("a constant with dimensions {dims:?} for {:?}", view.shape)))?;
+    let mut laid: Vec<f32> = expanded.permuted(&order).index().into_iter().map(|at| values[at]).collect();
+    let period = values.len();
+    let repeats = laid.len().is_multiple_of(period) && laid.chunks_exact(period).all(|chunk| chunk.iter().zip(&laid).all(|(a, b)| a.to_bits() == b.to_bits()));
+    laid.truncate(if repeats { period } else { laid.len() });
+    Ok(laid)
+}
+
+fn stored_only(node: &Node) -> super::Error {
+    unable(format!("{} has only stored inputs", shown(&node.title())))
 }

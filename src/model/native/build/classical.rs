@@ -1,6 +1,6 @@
 //! Operators of `ai.onnx.ml`.
 
-use super::{Builder, Kernel, Node, Result, Slot, attrs, faulty, linear, shape, shown, tree, unable};
+use super::{Builder, Kernel, Node, Result, Slot, attrs, faulty, linear, shown, tree, unable};
 use crate::model::native::rowwise::{Norm, Scaler};
 use crate::model::native::scores::{Second, Transform};
 
@@ -18,9 +18,9 @@ impl<'a> Builder<'a> {
     }
 
     /// The operator's input, which must be a row: [n] or [1, n].
-    pub(super) fn row(&self, node: &Node) -> Result<Slot> {
+    pub(super) fn row(&mut self, node: &Node) -> Result<Slot> {
         let slot = self.slot(node, 0)?;
-        match slot.shape.as_slice() {
+        match slot.shape() {
             [_] | [1, _] => Ok(slot),
             shape => Err(unable(format!("{} reads a value with dimensions {shape:?} where a row is wanted", shown(&node.title())))),
         }
@@ -83,7 +83,10 @@ impl<'a> Builder<'a> {
         match (second, transform) {
             (Some(second), _) => self.push(Kernel::Second(second), &scores, vec![1, 2]),
             (None, Transform::None) => Ok(scores),
-            (None, transform) => self.push(Kernel::Transform(transform), &scores, scores.shape.clone()),
+            (None, transform) => {
+                let columns = scores.width();
+                self.push(Kernel::Transform { transform, columns }, &scores, scores.shape().to_vec())
+            }
         }
     }
 
@@ -98,7 +101,7 @@ impl<'a> Builder<'a> {
             }
         };
         let scaler = Scaler { offset: columns("offset", 0.0)?, scale: columns("scale", 1.0)? };
-        let slot = self.push(Kernel::Scaler(scaler), row, row.shape.clone())?;
+        let slot = self.push(Kernel::Scaler(scaler), row, row.shape().to_vec())?;
         self.name(node, 0, slot);
         Ok(())
     }
@@ -109,28 +112,7 @@ impl<'a> Builder<'a> {
             "L2" => Norm::L2,
             other => return Err(unable(format!("Normalizer has the norm {}, on whose sign runtimes differ", shown(other)))),
         };
-        let slot = self.push(Kernel::Normalizer(norm), row, row.shape.clone())?;
-        self.name(node, 0, slot);
-        Ok(())
-    }
-
-    /// `Gemm` and `MatMul` with stored weights.
-    pub(super) fn dense(&mut self, node: &'a Node) -> Result<()> {
-        let row = self.row(node)?;
-        let weights = self.stored(node, 1)?;
-        let has_bias = node.inputs.get(2).is_some_and(|name| !name.is_empty());
-        let layer = match (node.op.as_str(), has_bias) {
-            ("MatMul", _) => linear::matmul(row.width(), weights)?,
-            (_, true) => linear::gemm(node, row.width(), weights, Some(self.stored(node, 2)?))?,
-            (_, false) => linear::gemm(node, row.width(), weights, None)?,
-        };
-        let mut shape = row.shape.clone();
-        shape.pop();
-        if weights.dims.len() > 1 {
-            shape.push(layer.outputs());
-        }
-        debug_assert_eq!(shape::width(&shape), layer.outputs());
-        let slot = self.push(Kernel::Linear(layer), &row, shape)?;
+        let slot = self.push(Kernel::Normalizer(norm), row, row.shape().to_vec())?;
         self.name(node, 0, slot);
         Ok(())
     }

@@ -1,0 +1,110 @@
+//! A layer of long short-term memory over a whole window.
+
+use std::mem::swap;
+
+use super::block::{Block, WIDTH, both, each, sigmoid, tanh};
+use super::matrix::Matrix;
+use super::recurrent::{Size, begin, project};
+use super::simd::Work;
+
+/// Gates of a unit, in the order of the weights: input, output, forget, cell.
+pub(super) const GATES: usize = 4;
+
+/// One layer, forward.
+#[derive(Debug)]
+pub(super) struct Lstm {
+    pub(super) size: Size,
+    /// Of the inputs, with both biases; columns as `recurrent::column` has them.
+    pub(super) input: Matrix,
+    /// Of the state.
+    pub(super) state: Matrix,
+    /// The initial state; empty for zeros.
+    pub(super) hidden: Vec<f32>,
+    /// The initial cell; empty for zeros.
+    pub(super) cell: Vec<f32>,
+}
+
+impl Lstm {
+    /// The states of all steps, then the last cell.
+    pub(super) fn width(&self) -> usize {
+        (self.size.steps + 1) * self.size.hidden
+    }
+
+    /// Projections, two states and the cell.
+    pub(super) fn scratch_len(&self) -> usize {
+        self.size.steps * self.input.outputs() + 3 * self.size.blocks() * WIDTH
+    }
+
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.input.memory_bytes() + self.state.memory_bytes() + 4 * (self.hidden.len() + self.cell.len())
+    }
+}
+
+/// One run of a layer.
+pub(super) struct LstmRun<'a> {
+    pub(super) layer: &'a Lstm,
+    pub(super) from: &'a [f32],
+    pub(super) scratch: &'a mut [f32],
+    pub(super) to: &'a mut [f32],
+}
+
+impl Work for LstmRun<'_> {
+    #[inline(always)]
+    fn run<const ROWS: usize, const BLOCKS: usize, const ALONE: usize>(self) {
+        let Lstm { size, input, hidden, cell: first_cell, .. } = self.layer;
+        let (projected, states) = self.scratch.split_at_mut(size.steps * input.outputs());
+        project::<ROWS, BLOCKS, ALONE>(input, *size, self.from, projected);
+        let (states, _) = states.as_chunks_mut::<WIDTH>();
+        let (cell, states) = states.split_at_mut(size.blocks());
+        let (mut before, mut after) = states[..2 * size.blocks()].split_at_mut(size.blocks());
+        begin(cell, first_cell);
+        begin(before, hidden);
+        let (outputs, last_cell) = self.to.split_at_mut(size.steps * size.hidden);
+        let rows = projected.chunks_exact(input.outputs()).zip(outputs.chunks_exact_mut(size.hidden));
+        for (projected, output) in rows {
+            self.layer.step::<ALONE>(projected.as_chunks().0, before.as_flattened(), cell, after);
+            output.copy_from_slice(&after.as_flattened()[..size.hidden]);
+            swap(&mut before, &mut after);
+        }
+        last_cell.copy_from_slice(&cell.as_flattened()[..size.hidden]);
+    }
+}
+
+impl Lstm {
+    #[inline(always)]
+    fn step<const ALONE: usize>(&self, projected: &[Block], before: &[f32], cell: &mut [Block], after: &mut [Block]) {
+        let before = &before[..self.size.hidden];
+        let mut first = 0;
+        if ALONE == 16 {
+            while first + 4 <= cell.len() {
+                self.units::<4, 16>(first, projected, before, cell, after);
+                first += 4;
+            }
+            while first + 2 <= cell.len() {
+                self.units::<2, 8>(first, projected, before, cell, after);
+                first += 2;
+            }
+        }
+        while first < cell.len() {
+            self.units::<1, GATES>(first, projected, before, cell, after);
+            first += 1;
+        }
+    }
+
+    /// `UNITS` blocks of units with `GATED` blocks of gates, four for each.
+    #[inline(always)]
+    fn units<const UNITS: usize, const GATED: usize>(&self, first: usize, projected: &[Block], before: &[f32], cell: &mut [Block], after: &mut [Block]) {
+        let mut sums = [[0.0; WIDTH]; GATED];
+        sums.copy_from_slice(&projected[first * GATES..first * GATES + GATED]);
+        let sums = self.state.chain(sums, before, first * GATES);
+        let (gates, _) = sums.as_chunks::<GATES>();
+        for (unit, [input, output, forget, fresh]) in gates.iter().enumerate() {
+            let (cell, after) = (&mut cell[first + unit], &mut after[first + unit]);
+            let added = both(input, fresh, |input, fresh| sigmoid(input) * tanh(fresh));
+            let kept = both(forget, cell, |forget, cell| sigmoid(forget) * cell);
+            *cell = both(&kept, &added, |kept, added| kept + added);
+            let shown = each(cell, tanh);
+            *after = both(output, &shown, |output, shown| sigmoid(output) * shown);
+        }
+    }
+}

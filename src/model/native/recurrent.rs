@@ -1,0 +1,49 @@
+//! What recurrent layers share: the inputs of every step projected at once, and the state from step to step.
+
+use super::block::{Block, WIDTH, blocks};
+use super::matrix::{Lay, Matrix, Product, Walk};
+use super::simd::Work;
+
+/// The size of a layer over a window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Size {
+    /// Rows of the window.
+    pub(super) steps: usize,
+    /// Values of each row.
+    pub(super) features: usize,
+    /// Units of the layer.
+    pub(super) hidden: usize,
+}
+
+impl Size {
+    /// Blocks of units, the last one filled.
+    pub(super) fn blocks(&self) -> usize {
+        blocks(self.hidden)
+    }
+}
+
+/// The column of a unit's gate where the gates of 16 units stand beside one another, block by block.
+pub(super) fn column(unit: usize, gate: usize, gates: usize) -> usize {
+    (unit / WIDTH * gates + gate) * WIDTH + unit % WIDTH
+}
+
+/// The unit and gate of a column; `None` where the column fills a block.
+pub(super) fn unit(column: usize, gates: usize, hidden: usize) -> Option<(usize, usize)> {
+    let (block, within) = (column / WIDTH, column % WIDTH);
+    let unit = block / gates * WIDTH + within;
+    (unit < hidden).then_some((unit, block % gates))
+}
+
+/// Every row of the window times the input weights.
+#[inline(always)]
+pub(super) fn project<const ROWS: usize, const BLOCKS: usize, const ALONE: usize>(matrix: &Matrix, size: Size, from: &[f32], to: &mut [f32]) {
+    let lay = Lay { stride: matrix.outputs(), start: 0 };
+    Product { matrix, from, walk: Walk::plain(size.steps, size.features), to, lay }.run::<ROWS, BLOCKS, ALONE>();
+}
+
+/// Copies an initial state, or zeros, to whole blocks.
+pub(super) fn begin(state: &mut [Block], initial: &[f32]) {
+    let state = state.as_flattened_mut();
+    state.fill(0.0);
+    state[..initial.len()].copy_from_slice(initial);
+}
