@@ -27,8 +27,8 @@
  *   ANY       any thread, concurrently: abi_version init build_info now_ns last_error status_name
  *             slot_enable track_enable
  *   ONE LANE  one caller at a time a lane, its tracks included, from any thread; a second one gets BUSY:
- *             lane_push lane_advance lane_due track_predict track_predict_row track_details track_row; in
- *             the same way one caller at a time a scorer: scorer_info scorer_run
+ *             lane_push lane_advance lane_due track_predict track_predict_row track_details track_row; in the
+ *             same way one caller at a time a scorer: scorer_info scorer_run
  *   CONTROL   any thread, may allocate and block; "enters the lane" takes the lane as ONE LANE does:
  *             engine_open engine_close engine_metrics stream_add bundle_open bundle_describe bundle_close
  *             slot_publish lane_open lane_close track_open track_close scorer_open scorer_close

@@ -2,6 +2,7 @@
 
 use super::matrix::{Lay, Matrix, Product, Walk};
 use super::simd::Work;
+use super::sums::Registers;
 
 /// A convolution over rows of channels.
 #[derive(Debug)]
@@ -47,7 +48,7 @@ pub(super) struct ConvRun<'a> {
 
 impl Work for ConvRun<'_> {
     #[inline(always)]
-    fn run<const ROWS: usize, const BLOCKS: usize, const ALONE: usize>(self) {
+    fn run<R: Registers>(self) {
         let ConvRun { conv, from, scratch, to } = self;
         let from = if conv.scratch_len() == 0 { from } else { conv.pad(from, scratch) };
         let (channels, filters) = (conv.channels / conv.groups.len(), conv.filters() / conv.groups.len());
@@ -62,7 +63,7 @@ impl Work for ConvRun<'_> {
                 start: group * channels,
             };
             let lay = Lay { stride: conv.filters(), start: group * filters };
-            Product { matrix, from, walk, to, lay }.run::<ROWS, BLOCKS, ALONE>();
+            Product { matrix, from, walk, to, lay }.run::<R>();
         }
     }
 }

@@ -6,6 +6,7 @@ use super::block::{Block, WIDTH, both, each, sigmoid, tanh};
 use super::matrix::Matrix;
 use super::recurrent::{Size, begin, project};
 use super::simd::Work;
+use super::sums::{Four, MOST, PANEL, Registers, Sums, ZEROS};
 
 /// Gates of a unit in the projection, in the order of the weights: update, reset, candidate.
 pub(super) const GATES: usize = 3;
@@ -54,10 +55,10 @@ pub(super) struct GruRun<'a> {
 
 impl Work for GruRun<'_> {
     #[inline(always)]
-    fn run<const ROWS: usize, const BLOCKS: usize, const ALONE: usize>(self) {
+    fn run<R: Registers>(self) {
         let Gru { size, input, hidden, .. } = self.layer;
         let (projected, states) = self.scratch.split_at_mut(size.steps * input.outputs());
-        project::<ROWS, BLOCKS, ALONE>(input, *size, self.from, projected);
+        project::<R>(input, *size, self.from, projected);
         let (states, _) = states.as_chunks_mut::<WIDTH>();
         let (gates, states) = states.split_at_mut(2 * size.blocks());
         let (update, reset) = gates.split_at_mut(size.blocks());
@@ -66,7 +67,7 @@ impl Work for GruRun<'_> {
         let rows = projected.chunks_exact(input.outputs()).zip(self.to.chunks_exact_mut(size.hidden));
         for (projected, output) in rows {
             let projected = projected.as_chunks().0;
-            self.layer.step::<ALONE>(Step { projected, before, update, reset, after });
+            self.layer.step::<R>(Step { projected, before, update, reset, after });
             output.copy_from_slice(&after.as_flattened()[..size.hidden]);
             swap(&mut before, &mut after);
         }
@@ -85,38 +86,50 @@ struct Step<'a> {
 
 impl Gru {
     #[inline(always)]
-    fn step<const ALONE: usize>(&self, mut step: Step<'_>) {
-        let mut first = 0;
-        if ALONE == 16 {
-            while first + 4 <= step.before.len() {
-                self.gates::<4, 8>(first, &mut step);
-                first += 4;
-            }
+    fn step<R: Registers>(&self, mut step: Step<'_>) {
+        self.gates::<R::Alone>(&mut step);
+        self.states(&mut step);
+    }
+
+    /// Update and reset.
+    #[inline(always)]
+    fn gates<S: Sums>(&self, step: &mut Step<'_>) {
+        let before = &step.before.as_flattened()[..self.size.hidden];
+        let mut panel = 0;
+        while panel + S::PANELS <= self.early.panels() {
+            let mut gates = self.early_inputs(panel * PANEL / EARLY, step);
+            self.early.chain(S::load(&gates), before, panel).store(&mut gates);
+            self.open(&gates[..S::PANELS * PANEL], panel * PANEL / EARLY, step);
+            panel += S::PANELS;
         }
-        while first < step.before.len() {
-            self.gates::<1, EARLY>(first, &mut step);
-            first += 1;
+        while panel < self.early.panels() {
+            let mut gates = self.early_inputs(panel * PANEL / EARLY, step);
+            self.early.chain(Four::load(&gates), before, panel).store(&mut gates);
+            self.open(&gates[..PANEL], panel * PANEL / EARLY, step);
+            panel += 1;
         }
-        first = 0;
-        while first + 4 <= step.before.len() {
-            self.states::<4>(first, &mut step);
-            first += 4;
-        }
-        while first < step.before.len() {
-            self.states::<1>(first, &mut step);
-            first += 1;
+        // An odd block of units has half a panel of gates.
+        if self.size.blocks() % EARLY == 1 {
+            let [update, reset, ..] = self.early_inputs(panel * PANEL / EARLY, step);
+            let gates = self.early.chain_rest([update, reset], before, 0, 0);
+            self.open(&gates, panel * PANEL / EARLY, step);
         }
     }
 
-    /// Update and reset of `UNITS` blocks of units with `GATED` blocks of gates, two for each.
+    /// The projections of the early gates from a block of units on.
     #[inline(always)]
-    fn gates<const UNITS: usize, const GATED: usize>(&self, first: usize, step: &mut Step<'_>) {
-        let mut sums = [[0.0; WIDTH]; GATED];
-        for (gates, projected) in sums.as_chunks_mut::<EARLY>().0.iter_mut().zip(step.projected[first * GATES..].chunks_exact(GATES)) {
+    fn early_inputs(&self, first: usize, step: &Step<'_>) -> [Block; MOST] {
+        let mut gates = ZEROS;
+        for (gates, projected) in gates.as_chunks_mut::<EARLY>().0.iter_mut().zip(step.projected[first * GATES..].chunks_exact(GATES)) {
             gates.copy_from_slice(&projected[..EARLY]);
         }
-        let sums = self.early.chain(sums, &step.before.as_flattened()[..self.size.hidden], first * EARLY);
-        for (unit, [update, reset]) in sums.as_chunks::<EARLY>().0.iter().enumerate() {
+        gates
+    }
+
+    /// Opens the gates of the blocks of units from `first` on.
+    #[inline(always)]
+    fn open(&self, gates: &[Block], first: usize, step: &mut Step<'_>) {
+        for (unit, [update, reset]) in gates.as_chunks::<EARLY>().0.iter().enumerate() {
             let at = first + unit;
             step.update[at] = each(update, sigmoid);
             step.reset[at] = each(reset, sigmoid);
@@ -126,30 +139,48 @@ impl Gru {
         }
     }
 
-    /// Candidate and new state of `N` blocks of units.
+    /// Candidates and new states.
     #[inline(always)]
-    fn states<const N: usize>(&self, first: usize, step: &mut Step<'_>) {
+    fn states(&self, step: &mut Step<'_>) {
         let hidden = self.size.hidden;
-        let sums = if self.linear_before_reset {
-            self.candidate.chain::<N>(self.candidate.biases(first), &step.before.as_flattened()[..hidden], first)
-        } else {
-            let mut sums = [[0.0; WIDTH]; N];
-            for (sum, projected) in sums.iter_mut().zip(step.projected[first * GATES..].chunks_exact(GATES)) {
-                *sum = projected[EARLY];
+        let from = if self.linear_before_reset { &step.before.as_flattened()[..hidden] } else { &step.reset.as_flattened()[..hidden] };
+        let panels = self.candidate.panels();
+        for panel in 0..panels {
+            let sums = self.candidate.chain(self.begun::<PANEL>(panel * PANEL, step), from, panel);
+            for (unit, sum) in sums.iter().enumerate() {
+                step.after[panel * PANEL + unit] = self.moved_on(panel * PANEL + unit, sum, step);
             }
-            self.candidate.chain::<N>(sums, &step.reset.as_flattened()[..hidden], first)
-        };
-        for (unit, sum) in sums.iter().enumerate() {
-            let at = first + unit;
-            let mut sum = *sum;
-            if self.linear_before_reset {
-                let scaled = both(&step.reset[at], &sum, |reset, sum| reset * sum);
-                sum = both(&scaled, &step.projected[at * GATES + EARLY], |scaled, projected| scaled + projected);
-            }
-            let candidate = each(&sum, tanh);
-            let moved = both(&step.before[at], &candidate, |before, candidate| before - candidate);
-            let kept = both(&step.update[at], &moved, |update, moved| update * moved);
-            step.after[at] = both(&kept, &candidate, |kept, candidate| kept + candidate);
         }
+        for unit in panels * PANEL..self.size.blocks() {
+            let [sum] = self.candidate.chain_rest(self.begun::<1>(unit, step), from, 0, unit - panels * PANEL);
+            step.after[unit] = self.moved_on(unit, &sum, step);
+        }
+    }
+
+    /// What the sums of `N` blocks of candidates begin with.
+    #[inline(always)]
+    fn begun<const N: usize>(&self, first: usize, step: &Step<'_>) -> [Block; N] {
+        if self.linear_before_reset {
+            return self.candidate.biases(first);
+        }
+        let mut sums = [[0.0; WIDTH]; N];
+        for (sum, projected) in sums.iter_mut().zip(step.projected[first * GATES..].chunks_exact(GATES)) {
+            *sum = projected[EARLY];
+        }
+        sums
+    }
+
+    /// The new state of a block of units from its candidates' sums.
+    #[inline(always)]
+    fn moved_on(&self, at: usize, sum: &Block, step: &Step<'_>) -> Block {
+        let mut sum = *sum;
+        if self.linear_before_reset {
+            let scaled = both(&step.reset[at], &sum, |reset, sum| reset * sum);
+            sum = both(&scaled, &step.projected[at * GATES + EARLY], |scaled, projected| scaled + projected);
+        }
+        let candidate = each(&sum, tanh);
+        let moved = both(&step.before[at], &candidate, |before, candidate| before - candidate);
+        let kept = both(&step.update[at], &moved, |update, moved| update * moved);
+        both(&kept, &candidate, |kept, candidate| kept + candidate)
     }
 }

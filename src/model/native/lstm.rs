@@ -6,9 +6,10 @@ use super::block::{Block, WIDTH, both, each, sigmoid, tanh};
 use super::matrix::Matrix;
 use super::recurrent::{Size, begin, project};
 use super::simd::Work;
+use super::sums::{Four, PANEL, Registers, Sums, ZEROS};
 
-/// Gates of a unit, in the order of the weights: input, output, forget, cell.
-pub(super) const GATES: usize = 4;
+/// Gates of a unit, in the order of the weights: input, output, forget, cell. They make a panel.
+pub(super) const GATES: usize = PANEL;
 
 /// One layer, forward.
 #[derive(Debug)]
@@ -50,10 +51,10 @@ pub(super) struct LstmRun<'a> {
 
 impl Work for LstmRun<'_> {
     #[inline(always)]
-    fn run<const ROWS: usize, const BLOCKS: usize, const ALONE: usize>(self) {
+    fn run<R: Registers>(self) {
         let Lstm { size, input, hidden, cell: first_cell, .. } = self.layer;
         let (projected, states) = self.scratch.split_at_mut(size.steps * input.outputs());
-        project::<ROWS, BLOCKS, ALONE>(input, *size, self.from, projected);
+        project::<R>(input, *size, self.from, projected);
         let (states, _) = states.as_chunks_mut::<WIDTH>();
         let (cell, states) = states.split_at_mut(size.blocks());
         let (mut before, mut after) = states[..2 * size.blocks()].split_at_mut(size.blocks());
@@ -62,7 +63,7 @@ impl Work for LstmRun<'_> {
         let (outputs, last_cell) = self.to.split_at_mut(size.steps * size.hidden);
         let rows = projected.chunks_exact(input.outputs()).zip(outputs.chunks_exact_mut(size.hidden));
         for (projected, output) in rows {
-            self.layer.step::<ALONE>(projected.as_chunks().0, before.as_flattened(), cell, after);
+            self.layer.step::<R>(projected.as_chunks().0, before.as_flattened(), cell, after);
             output.copy_from_slice(&after.as_flattened()[..size.hidden]);
             swap(&mut before, &mut after);
         }
@@ -72,39 +73,35 @@ impl Work for LstmRun<'_> {
 
 impl Lstm {
     #[inline(always)]
-    fn step<const ALONE: usize>(&self, projected: &[Block], before: &[f32], cell: &mut [Block], after: &mut [Block]) {
+    fn step<R: Registers>(&self, projected: &[Block], before: &[f32], cell: &mut [Block], after: &mut [Block]) {
         let before = &before[..self.size.hidden];
-        let mut first = 0;
-        if ALONE == 16 {
-            while first + 4 <= cell.len() {
-                self.units::<4, 16>(first, projected, before, cell, after);
-                first += 4;
-            }
-            while first + 2 <= cell.len() {
-                self.units::<2, 8>(first, projected, before, cell, after);
-                first += 2;
-            }
-        }
-        while first < cell.len() {
-            self.units::<1, GATES>(first, projected, before, cell, after);
-            first += 1;
-        }
+        let first = self.units::<R::Alone>(0, projected, before, cell, after);
+        self.units::<Four>(first, projected, before, cell, after);
     }
 
-    /// `UNITS` blocks of units with `GATED` blocks of gates, four for each.
+    /// As many times `S` panels of gates, one for each block of units, as there are from block `first` on; the block behind them.
     #[inline(always)]
-    fn units<const UNITS: usize, const GATED: usize>(&self, first: usize, projected: &[Block], before: &[f32], cell: &mut [Block], after: &mut [Block]) {
-        let mut sums = [[0.0; WIDTH]; GATED];
-        sums.copy_from_slice(&projected[first * GATES..first * GATES + GATED]);
-        let sums = self.state.chain(sums, before, first * GATES);
-        let (gates, _) = sums.as_chunks::<GATES>();
-        for (unit, [input, output, forget, fresh]) in gates.iter().enumerate() {
-            let (cell, after) = (&mut cell[first + unit], &mut after[first + unit]);
-            let added = both(input, fresh, |input, fresh| sigmoid(input) * tanh(fresh));
-            let kept = both(forget, cell, |forget, cell| sigmoid(forget) * cell);
-            *cell = both(&kept, &added, |kept, added| kept + added);
-            let shown = each(cell, tanh);
-            *after = both(output, &shown, |output, shown| sigmoid(output) * shown);
+    fn units<S: Sums>(&self, mut first: usize, projected: &[Block], before: &[f32], cell: &mut [Block], after: &mut [Block]) -> usize {
+        while first + S::PANELS <= cell.len() {
+            let sums = self.state.chain(S::load(&projected[first * GATES..]), before, first);
+            let mut gates = ZEROS;
+            sums.store(&mut gates);
+            let places = cell[first..first + S::PANELS].iter_mut().zip(&mut after[first..first + S::PANELS]);
+            for (gates, (cell, after)) in gates.as_chunks::<GATES>().0.iter().zip(places) {
+                move_on(gates, cell, after);
+            }
+            first += S::PANELS;
         }
+        first
     }
+}
+
+/// The new cell and state of a block of units.
+#[inline(always)]
+fn move_on([input, output, forget, fresh]: &[Block; GATES], cell: &mut Block, after: &mut Block) {
+    let added = both(input, fresh, |input, fresh| sigmoid(input) * tanh(fresh));
+    let kept = both(forget, cell, |forget, cell| sigmoid(forget) * cell);
+    *cell = both(&kept, &added, |kept, added| kept + added);
+    let shown = each(cell, tanh);
+    *after = both(output, &shown, |output, shown| sigmoid(output) * shown);
 }

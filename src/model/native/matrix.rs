@@ -6,31 +6,43 @@
 use super::block::{Block, WIDTH, Weights, blocks};
 use super::faulty;
 use super::simd::Work;
+use super::sums::{Four, MOST, MOST_ROWS, PANEL, Panel, Registers, Sums, Tile, ZEROS, add};
 use crate::error::Result;
 
-/// Weights by input: for each input the blocks of all outputs, the last one filled with zeros.
+/// Weights in the order in which they are read: panel by panel of 64 outputs, and in a panel input by input. The outputs behind the
+/// last whole panel are the rest, the last block of which is filled with zeros.
 #[derive(Debug)]
 pub(super) struct Matrix {
     inputs: usize,
     outputs: usize,
-    weights: Vec<Weights>,
+    panels: Vec<Panel>,
+    rest: Vec<Weights>,
     bias: Vec<Weights>,
 }
 
 impl Matrix {
     /// From the weight of an input and an output and the bias of an output; `what` names the operator.
     pub(super) fn new((inputs, outputs): (usize, usize), weight: impl Fn(usize, usize) -> f32, bias: impl Fn(usize) -> f32, what: &str) -> Result<Matrix> {
-        let packed = |of: &dyn Fn(usize) -> f32| {
-            let mut row = vec![Weights::default(); blocks(outputs)];
-            (0..outputs).for_each(|output| row[output / WIDTH].0[output % WIDTH] = of(output));
-            row
+        let filled = |block: usize, of: &dyn Fn(usize) -> f32| {
+            let mut weights = Weights::default();
+            weights.0.iter_mut().zip(block * WIDTH..outputs).for_each(|(weight, output)| *weight = of(output));
+            weights
         };
-        let weights: Vec<Weights> = (0..inputs).flat_map(|input| packed(&|output| weight(input, output))).collect();
-        let bias = packed(&bias);
-        if !weights.iter().chain(&bias).flat_map(|block| block.0).all(f32::is_finite) {
+        let of_input = |block: usize, input: usize| filled(block, &|output| weight(input, output));
+        let whole = blocks(outputs) / PANEL;
+        let panel = |panel: usize, input: usize| -> Panel { std::array::from_fn(|block| of_input(panel * PANEL + block, input)) };
+        let matrix = Matrix {
+            inputs,
+            outputs,
+            panels: (0..whole).flat_map(|at| (0..inputs).map(move |input| panel(at, input))).collect(),
+            rest: (0..inputs).flat_map(|input| (whole * PANEL..blocks(outputs)).map(move |block| of_input(block, input))).collect(),
+            bias: (0..blocks(outputs)).map(|block| filled(block, &bias)).collect(),
+        };
+        let all = matrix.panels.as_flattened().iter().chain(&matrix.rest).chain(&matrix.bias);
+        if !all.flat_map(|block| block.0).all(f32::is_finite) {
             return Err(faulty(format!("{what} has a weight that is not finite")));
         }
-        Ok(Matrix { inputs, outputs, weights, bias })
+        Ok(matrix)
     }
 
     pub(super) fn inputs(&self) -> usize {
@@ -41,56 +53,60 @@ impl Matrix {
         self.outputs
     }
 
-    /// Blocks of outputs.
-    pub(super) fn blocks(&self) -> usize {
-        self.bias.len()
+    /// Whole panels of outputs.
+    pub(super) fn panels(&self) -> usize {
+        self.bias.len() / PANEL
     }
 
-    /// `N` blocks of biases from block `first` on.
+    /// Blocks of outputs behind the last whole panel.
+    fn rest(&self) -> usize {
+        self.bias.len() % PANEL
+    }
+
+    /// The biases of `N` blocks of outputs from block `first` on.
     #[inline(always)]
     pub(super) fn biases<const N: usize>(&self, first: usize) -> [Block; N] {
         let mut sums = [[0.0; WIDTH]; N];
-        for (sum, bias) in sums.iter_mut().zip(&self.bias[first..]) {
+        for (sum, bias) in sums.iter_mut().zip(&self.bias[first..first + N]) {
             *sum = bias.0;
         }
         sums
     }
 
-    /// The chains of `N` blocks of outputs from block `first` on, from `sums` over `from`, whose first value is input 0.
+    /// The weights of a panel from one input on.
     #[inline(always)]
-    pub(super) fn chain<const N: usize>(&self, sums: [Block; N], from: &[f32], first: usize) -> [Block; N] {
-        let [sums] = chains([sums], [from], &self.weights, self.blocks(), first);
+    fn panel(&self, panel: usize, input: usize, len: usize) -> &[Panel] {
+        &self.panels[panel * self.inputs + input..][..len]
+    }
+
+    /// The chains of the panels from `first` on, from `sums` over `from`, whose first value is input 0.
+    #[inline(always)]
+    pub(super) fn chain<S: Sums>(&self, mut sums: S, from: &[f32], first: usize) -> S {
+        let mut panels: [&[Panel]; MOST / PANEL] = [&[]; MOST / PANEL];
+        for (index, panel) in panels[..S::PANELS].iter_mut().enumerate() {
+            *panel = self.panel(first + index, 0, from.len());
+        }
+        for (input, x) in from.iter().enumerate() {
+            sums.add(*x, &panels[..S::PANELS], input);
+        }
+        sums
+    }
+
+    /// The chains of `N` blocks of the rest from its block `first` on, from `sums` over `from`, whose first value is `input`.
+    #[inline(always)]
+    pub(super) fn chain_rest<const N: usize>(&self, mut sums: [Block; N], from: &[f32], input: usize, first: usize) -> [Block; N] {
+        let weights = self.rest[input * self.rest()..].chunks_exact(self.rest());
+        for (x, weights) in from.iter().zip(weights) {
+            if let Some(weights) = weights[first..].first_chunk() {
+                add(&mut sums, *x, weights);
+            }
+        }
         sums
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
-        size_of_val(self.weights.as_slice()) + size_of_val(self.bias.as_slice())
+        size_of_val(self.panels.as_slice()) + size_of_val(self.rest.as_slice()) + size_of_val(self.bias.as_slice())
     }
-}
-
-/// `ROWS` rows by `N` blocks of chains at once.
-#[inline(always)]
-fn chains<const ROWS: usize, const N: usize>(
-    mut sums: [[Block; N]; ROWS],
-    rows: [&[f32]; ROWS],
-    weights: &[Weights],
-    blocks: usize,
-    first: usize,
-) -> [[Block; N]; ROWS] {
-    let count = rows.iter().map(|row| row.len()).min().unwrap_or(0);
-    let rows = rows.map(|row| &row[..count]);
-    for (input, weights) in weights.chunks_exact(blocks).enumerate().take(count) {
-        let Some(weights) = weights[first..].first_chunk::<N>() else { break };
-        for row in 0..ROWS {
-            let x = rows[row][input];
-            for block in 0..N {
-                for (sum, weight) in sums[row][block].iter_mut().zip(&weights[block].0) {
-                    *sum = weight.mul_add(x, *sum);
-                }
-            }
-        }
-    }
-    sums
 }
 
 /// Which values each row of a product reads: `taps` stretches of one length, which may overlap those of other rows.
@@ -135,67 +151,138 @@ pub(super) struct Product<'a> {
 
 impl Work for Product<'_> {
     #[inline(always)]
-    fn run<const ROWS: usize, const BLOCKS: usize, const ALONE: usize>(mut self) {
-        let mut first = 0;
-        if self.walk.rows >= ROWS {
-            first = self.columns::<ROWS, BLOCKS>(first);
-            first = self.columns::<ROWS, 1>(first);
+    fn run<R: Registers>(mut self) {
+        let panels = self.matrix.panels();
+        if self.walk.rows >= R::Tile::ROWS && self.walk.rows > 1 {
+            for panel in 0..panels {
+                self.rows::<R::Tile>(panel);
+            }
         } else {
-            first = self.columns::<1, ALONE>(first);
-            first = self.columns::<1, 4>(first);
-            first = self.columns::<1, 1>(first);
+            for row in 0..self.walk.rows {
+                self.alone::<R::Alone>(row);
+            }
         }
-        debug_assert_eq!(first, self.matrix.blocks());
+        for block in 0..self.matrix.rest() {
+            self.narrow(block);
+        }
     }
 }
 
 impl Product<'_> {
-    /// All rows for as many times `N` blocks of outputs as there are from block `first` on; the block behind them.
+    /// A stretch of a row, and the input that its first value is.
     #[inline(always)]
-    fn columns<const ROWS: usize, const N: usize>(&mut self, mut first: usize) -> usize {
-        while first + N <= self.matrix.blocks() {
-            let mut row = 0;
-            while row + ROWS <= self.walk.rows {
-                self.tile::<ROWS, N>(row, first);
-                row += ROWS;
-            }
-            while row < self.walk.rows {
-                self.tile::<1, N>(row, first);
-                row += 1;
-            }
-            first += N;
+    fn stretch(&self, row: usize, tap: usize) -> (&[f32], usize) {
+        let Walk { stride, taps, tap_stride, start, .. } = self.walk;
+        let (len, at) = (self.matrix.inputs / taps, start + row * stride + tap * tap_stride);
+        (&self.from[at..at + len], tap * len)
+    }
+
+    /// One panel for all rows.
+    #[inline(always)]
+    fn rows<T: Tile>(&mut self, panel: usize) {
+        let mut row = 0;
+        while row + T::ROWS <= self.walk.rows {
+            self.tile::<T>(row, panel);
+            row += T::ROWS;
         }
-        first
+        while row < self.walk.rows {
+            self.tile::<Four>(row, panel);
+            row += 1;
+        }
     }
 
     #[inline(always)]
-    fn tile<const ROWS: usize, const N: usize>(&mut self, row: usize, first: usize) {
-        let Walk { stride, taps, tap_stride, start, .. } = self.walk;
-        let (len, blocks) = (self.matrix.inputs / taps, self.matrix.blocks());
-        let mut sums = [self.matrix.biases::<N>(first); ROWS];
-        for (tap, weights) in self.matrix.weights.chunks_exact((len * blocks).max(1)).enumerate() {
-            let mut rows: [&[f32]; ROWS] = [&[]; ROWS];
-            for (index, stretch) in rows.iter_mut().enumerate() {
-                let at = start + (row + index) * stride + tap * tap_stride;
-                *stretch = &self.from[at..at + len];
+    fn tile<T: Tile>(&mut self, row: usize, panel: usize) {
+        let mut sums = T::load(&self.matrix.biases(panel * PANEL));
+        for tap in 0..self.walk.taps {
+            let mut rows: [&[f32]; MOST_ROWS] = [&[]; MOST_ROWS];
+            let mut first = 0;
+            for (index, stretch) in rows[..T::ROWS].iter_mut().enumerate() {
+                (*stretch, first) = self.stretch(row + index, tap);
             }
-            sums = chains(sums, rows, weights, blocks, first);
+            let weights = self.matrix.panel(panel, first, rows[0].len());
+            for (input, weights) in weights.iter().enumerate() {
+                sums.add(&rows[..T::ROWS], input, weights);
+            }
+        }
+        let mut made = [[[0.0; WIDTH]; PANEL]; MOST_ROWS];
+        sums.store(&mut made[..T::ROWS]);
+        for (index, sums) in made[..T::ROWS].iter().enumerate() {
+            self.store(row + index, panel * PANEL, sums);
+        }
+    }
+
+    /// All panels for one row.
+    #[inline(always)]
+    fn alone<S: Sums>(&mut self, row: usize) {
+        let mut panel = 0;
+        while self.walk.taps == 1 && panel + S::PANELS <= self.matrix.panels() {
+            let mut made = ZEROS;
+            let blocks = S::PANELS * PANEL;
+            for (sum, bias) in made[..blocks].iter_mut().zip(&self.matrix.bias[panel * PANEL..]) {
+                *sum = bias.0;
+            }
+            let sums = self.matrix.chain(S::load(&made), self.stretch(row, 0).0, panel);
+            sums.store(&mut made[..blocks]);
+            self.store(row, panel * PANEL, &made[..blocks]);
+            panel += S::PANELS;
+        }
+        for panel in panel..self.matrix.panels() {
+            self.tile::<Four>(row, panel);
+        }
+    }
+
+    /// One block of the rest for all rows, four of them at once.
+    #[inline(always)]
+    fn narrow(&mut self, block: usize) {
+        let mut row = 0;
+        while row + MOST_ROWS <= self.walk.rows {
+            self.tall(row, block);
+            row += MOST_ROWS;
+        }
+        while row < self.walk.rows {
+            let mut sums = self.matrix.biases::<1>(self.matrix.panels() * PANEL + block);
+            for tap in 0..self.walk.taps {
+                let (stretch, input) = self.stretch(row, tap);
+                sums = self.matrix.chain_rest(sums, stretch, input, block);
+            }
+            self.store(row, self.matrix.panels() * PANEL + block, &sums);
+            row += 1;
+        }
+    }
+
+    #[inline(always)]
+    fn tall(&mut self, row: usize, block: usize) {
+        let first = self.matrix.panels() * PANEL + block;
+        let [bias] = self.matrix.biases::<1>(first);
+        let mut sums = [bias; MOST_ROWS];
+        for tap in 0..self.walk.taps {
+            let (len, input) = (self.matrix.inputs / self.walk.taps, self.stretch(row, tap).1);
+            let rows: [&[f32]; MOST_ROWS] = std::array::from_fn(|index| &self.stretch(row + index, tap).0[..len]);
+            let weights = self.matrix.rest[input * self.matrix.rest()..].chunks_exact(self.matrix.rest());
+            for (input, weights) in weights.enumerate().take(len) {
+                let weights = &weights[block].0;
+                for (sums, row) in sums.iter_mut().zip(&rows) {
+                    for (sum, weight) in sums.iter_mut().zip(weights) {
+                        *sum = weight.mul_add(row[input], *sum);
+                    }
+                }
+            }
         }
         for (index, sums) in sums.iter().enumerate() {
-            self.store(row + index, first, sums);
+            self.store(row + index, first, &[*sums]);
         }
     }
 
     /// Writes blocks of outputs of one row, without the zeros that fill the last one.
     #[inline(always)]
-    fn store<const N: usize>(&mut self, row: usize, first: usize, sums: &[Block; N]) {
+    fn store(&mut self, row: usize, first: usize, sums: &[Block]) {
         let at = self.lay.start + row * self.lay.stride + first * WIDTH;
-        let len = (self.matrix.outputs - first * WIDTH).min(N * WIDTH);
+        let len = (self.matrix.outputs - first * WIDTH).min(sums.len() * WIDTH);
         let to = &mut self.to[at..at + len];
-        if len == N * WIDTH {
-            to.copy_from_slice(sums.as_flattened());
-        } else {
-            to.copy_from_slice(&sums.as_flattened()[..len]);
+        match to.as_chunks_mut() {
+            (to, []) => to.copy_from_slice(sums),
+            _ => to.copy_from_slice(&sums.as_flattened()[..len]),
         }
     }
 }
@@ -217,7 +304,14 @@ mod tests {
         for tap in 0..walk.taps {
             for i in 0..len {
                 let x = from[walk.start + row * walk.stride + tap * walk.tap_stride + i];
-                let weight = matrix.weights[(tap * len + i) * matrix.blocks() + output / WIDTH].0[output % WIDTH];
+                let (input, block) = (tap * len + i, output / WIDTH);
+                let panelled = block / PANEL < matrix.panels();
+                let weights = if panelled {
+                    matrix.panels[block / PANEL * matrix.inputs + input][block % PANEL]
+                } else {
+                    matrix.rest[input * matrix.rest() + block % PANEL]
+                };
+                let weight = weights.0[output % WIDTH];
                 sum = weight.mul_add(x, sum);
             }
         }

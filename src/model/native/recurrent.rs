@@ -3,6 +3,7 @@
 use super::block::{Block, WIDTH, blocks};
 use super::matrix::{Lay, Matrix, Product, Walk};
 use super::simd::Work;
+use super::sums::Registers;
 
 /// The size of a layer over a window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,9 +37,9 @@ pub(super) fn unit(column: usize, gates: usize, hidden: usize) -> Option<(usize,
 
 /// Every row of the window times the input weights.
 #[inline(always)]
-pub(super) fn project<const ROWS: usize, const BLOCKS: usize, const ALONE: usize>(matrix: &Matrix, size: Size, from: &[f32], to: &mut [f32]) {
+pub(super) fn project<R: Registers>(matrix: &Matrix, size: Size, from: &[f32], to: &mut [f32]) {
     let lay = Lay { stride: matrix.outputs(), start: 0 };
-    Product { matrix, from, walk: Walk::plain(size.steps, size.features), to, lay }.run::<ROWS, BLOCKS, ALONE>();
+    Product { matrix, from, walk: Walk::plain(size.steps, size.features), to, lay }.run::<R>();
 }
 
 /// Copies an initial state, or zeros, to whole blocks.

@@ -3,6 +3,8 @@
 //! Work is written as plain loops over blocks of 16 values with `mul_add`. The compiler turns them into vector instructions of the
 //! set that it compiles for; every operation is correctly rounded and in a fixed order, so that all sets give the same bits.
 
+use super::sums::{Large, Registers, Small};
+
 /// A set of instructions that this processor has: only [`Level::best`] and [`Level::available`] make one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Level(Set);
@@ -51,7 +53,7 @@ impl Level {
     /// Runs `work` with this level's instructions.
     pub(super) fn run(self, work: impl Work) {
         match self.0 {
-            Set::Portable => work.run::<4, 1, 4>(),
+            Set::Portable => work.run::<Small>(),
             // SAFETY: a `Level` of this set is made only where the processor has been asked for the set's features.
             #[cfg(target_arch = "x86_64")]
             Set::V3 => unsafe { v3(work) },
@@ -65,9 +67,8 @@ impl Level {
 /// Loops that are compiled for every level. Implementations are `#[inline(always)]`, or they would be compiled for the portable
 /// level only.
 pub(super) trait Work {
-    /// Sums are kept in registers in tiles of `ROWS` rows by `BLOCKS` blocks of outputs, or `ALONE` blocks where there is one row.
-    /// The sizes change the speed and nothing else.
-    fn run<const ROWS: usize, const BLOCKS: usize, const ALONE: usize>(self);
+    /// Does it all.
+    fn run<R: Registers>(self);
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -85,11 +86,11 @@ fn has_v4() -> bool {
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma,bmi1,bmi2,f16c,lzcnt,movbe")]
 fn v3(work: impl Work) {
-    work.run::<2, 2, 4>();
+    work.run::<Small>();
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma,bmi1,bmi2,f16c,lzcnt,movbe,avx512f,avx512bw,avx512cd,avx512dq,avx512vl")]
 fn v4(work: impl Work) {
-    work.run::<4, 4, 16>();
+    work.run::<Large>();
 }

@@ -1,0 +1,172 @@
+//! Sums in progress, as many side by side as a processor's registers hold.
+//!
+//! Compilers keep an array of four blocks in registers and leave larger ones in memory. So larger tiles are types: a pair holds two of
+//! what it is made of, each a variable of its own.
+
+use super::block::{Block, WIDTH, Weights};
+
+/// Blocks of a panel: what even the smallest set of registers holds sums for.
+pub(super) const PANEL: usize = 4;
+/// The weights of one input for a panel of outputs.
+pub(super) type Panel = [Weights; PANEL];
+/// A panel of sums.
+pub(super) type Four = [Block; PANEL];
+
+/// Panels of sums of one row.
+pub(super) trait Sums: Copy {
+    /// How many panels.
+    const PANELS: usize;
+    /// The sums to begin with: as many blocks of `from`.
+    fn load(from: &[Block]) -> Self;
+    /// Adds to each sum the weight that one of the inputs has in its panel times `x`, rounded once.
+    fn add(&mut self, x: f32, panels: &[&[Panel]], input: usize);
+    /// Writes the sums to as many blocks of `to`.
+    fn store(&self, to: &mut [Block]);
+}
+
+impl Sums for Four {
+    const PANELS: usize = 1;
+
+    #[inline(always)]
+    fn load(from: &[Block]) -> Four {
+        let mut sums = [[0.0; WIDTH]; PANEL];
+        sums.copy_from_slice(&from[..PANEL]);
+        sums
+    }
+
+    #[inline(always)]
+    fn add(&mut self, x: f32, panels: &[&[Panel]], input: usize) {
+        add(self, x, &panels[0][input]);
+    }
+
+    #[inline(always)]
+    fn store(&self, to: &mut [Block]) {
+        to[..PANEL].copy_from_slice(self);
+    }
+}
+
+/// Adds to each sum its weight times `x`, rounded once.
+#[inline(always)]
+pub(super) fn add<const N: usize>(sums: &mut [Block; N], x: f32, weights: &[Weights; N]) {
+    for (sums, weights) in sums.iter_mut().zip(weights) {
+        for (sum, weight) in sums.iter_mut().zip(&weights.0) {
+            *sum = weight.mul_add(x, *sum);
+        }
+    }
+}
+
+/// Two of a kind, the second one behind the first.
+#[derive(Clone, Copy)]
+pub(super) struct Pair<T>(T, T);
+
+/// Two panels.
+pub(super) type Eight = Pair<Four>;
+/// As many blocks as any sums here have.
+pub(super) const MOST: usize = PANEL * Eight::PANELS;
+/// Zeros for as many sums as there may be.
+pub(super) const ZEROS: [Block; MOST] = [[0.0; WIDTH]; MOST];
+
+impl<T: Sums> Sums for Pair<T> {
+    const PANELS: usize = 2 * T::PANELS;
+
+    #[inline(always)]
+    fn load(from: &[Block]) -> Pair<T> {
+        let (first, second) = from.split_at(T::PANELS * PANEL);
+        Pair(T::load(first), T::load(second))
+    }
+
+    #[inline(always)]
+    fn add(&mut self, x: f32, panels: &[&[Panel]], input: usize) {
+        let (first, second) = panels.split_at(T::PANELS);
+        self.0.add(x, first, input);
+        self.1.add(x, second, input);
+    }
+
+    #[inline(always)]
+    fn store(&self, to: &mut [Block]) {
+        let (first, second) = to.split_at_mut(T::PANELS * PANEL);
+        self.0.store(first);
+        self.1.store(second);
+    }
+}
+
+/// A panel of sums for each of several rows.
+pub(super) trait Tile: Copy {
+    /// How many rows.
+    const ROWS: usize;
+    /// Every row begins with the same sums.
+    fn load(from: &Four) -> Self;
+    /// Adds to the sums of each row the weights times one of its inputs.
+    fn add(&mut self, rows: &[&[f32]], input: usize, weights: &Panel);
+    /// Writes the sums of each row.
+    fn store(&self, to: &mut [Four]);
+}
+
+impl Tile for Four {
+    const ROWS: usize = 1;
+
+    #[inline(always)]
+    fn load(from: &Four) -> Four {
+        *from
+    }
+
+    #[inline(always)]
+    fn add(&mut self, rows: &[&[f32]], input: usize, weights: &Panel) {
+        add(self, rows[0][input], weights);
+    }
+
+    #[inline(always)]
+    fn store(&self, to: &mut [Four]) {
+        to[0] = *self;
+    }
+}
+
+impl<T: Tile> Tile for Pair<T> {
+    const ROWS: usize = 2 * T::ROWS;
+
+    #[inline(always)]
+    fn load(from: &Four) -> Pair<T> {
+        Pair(T::load(from), T::load(from))
+    }
+
+    #[inline(always)]
+    fn add(&mut self, rows: &[&[f32]], input: usize, weights: &Panel) {
+        let (first, second) = rows.split_at(T::ROWS);
+        self.0.add(first, input, weights);
+        self.1.add(second, input, weights);
+    }
+
+    #[inline(always)]
+    fn store(&self, to: &mut [Four]) {
+        let (first, second) = to.split_at_mut(T::ROWS);
+        self.0.store(first);
+        self.1.store(second);
+    }
+}
+
+/// As many rows as any tile has.
+pub(super) const MOST_ROWS: usize = 4;
+
+/// How much a processor's registers hold. The sizes change the speed and nothing else.
+pub(super) trait Registers {
+    /// For several rows.
+    type Tile: Tile;
+    /// For one row.
+    type Alone: Sums;
+}
+
+/// 32 registers of 16 values.
+pub(super) struct Large;
+
+impl Registers for Large {
+    type Tile = Pair<Pair<Four>>;
+    type Alone = Eight;
+}
+
+/// Fewer, shorter or unknown registers.
+pub(super) struct Small;
+
+impl Registers for Small {
+    type Tile = Four;
+    type Alone = Four;
+}
