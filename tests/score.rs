@@ -133,16 +133,22 @@ fn shipped_models_give_their_golden_values() {
 fn backends_agree() {
     let Some(library) = library() else { return };
     let (folder, library) = (Folder::new(), library.to_string_lossy().into_owned());
-    for name in ["models/fixtures/xgb_3", "models/fixtures/sk_logistic_3", "models/fixtures/lgb_2_missing"] {
-        let (model, rows) = (root(&format!("{name}.onnx")), root(&format!("{name}.csv")));
+    for (graph, table, columns) in [
+        ("xgb_3", "xgb_3", "0-4"),
+        ("sk_logistic_3", "sk_logistic_3", "0-4"),
+        ("lgb_2_missing", "lgb_2_missing", "0-4"),
+        ("nets/lstm_2.script17", "nets/lstm_2", "0-17"),
+        ("nets/cnn_padded.script17", "nets/cnn_padded", "0-23"),
+    ] {
+        let (model, rows) = (root(&format!("models/fixtures/{graph}.onnx")), root(&format!("models/fixtures/{table}.csv")));
         let [native, ort] = ["native", "ort"].map(|backend| {
             let out = folder.path(&format!("{backend}.npy"));
-            let done = figures(&[&model, &rows, "--columns", "0-4", "--backend", backend, "--ort-library", &library, "--out", &out]);
+            let done = figures(&[&model, &rows, "--columns", columns, "--backend", backend, "--ort-library", &library, "--out", &out]);
             assert_eq!((done["backend"].as_str(), done["because"].as_str()), (Some(backend), Some("asked for")));
             read_npy(&out)
         });
         assert_eq!(native.0, ort.0);
-        native.1.iter().zip(&ort.1).for_each(|(native, ort)| assert!(near(f64::from(*native), f64::from(*ort)), "{name}: {native} {ort}"));
+        native.1.iter().zip(&ort.1).for_each(|(native, ort)| assert!(near(f64::from(*native), f64::from(*ort)), "{graph}: {native} {ort}"));
     }
 }
 
@@ -225,7 +231,7 @@ fn states_go_from_row_to_row() {
     refused(&[&model, &x, "--carry", "sum=y"], 2, &["no input y; its inputs are x, h"]);
     refused(&[&model, &x, "--carry", "total=h"], 2, &["no float output total; it has sum"]);
     refused(&[&model, &x, "--carry", "sum=h", "--input", &format!("h={x}")], 4, &["x.npy", "4 rows", "first state of h is one row"]);
-    refused(&[&model, "--carry", "sum=h", "--carry", "sum=x"], 2, &["every input is carried"]);
+    refused(&[&model, "--carry", "sum=h", "--carry", "sum=x"], 2, &["no input reads rows: every one is carried"]);
     let three = folder.put("three.npy", f32s("(3, 1)", &[1.0; 3]));
     refused(&[&model, &x, "--input", &format!("h={three}")], 4, &["three.npy", "3 rows", "x.npy has 4"]);
 }

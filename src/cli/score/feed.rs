@@ -163,6 +163,9 @@ pub fn sources(graph: &Graph, args: &ScoreArgs) -> Result<Vec<Source>> {
         let dims = feed.as_ref().map(|feed| feed.fit(input)).transpose()?.unwrap_or_default();
         sources.push(Source { input: input.name.clone(), dims, feed, carried: carried(input) });
     }
+    if sources.iter().all(|source| source.carried.is_some()) {
+        return Err(usage("no input reads rows: every one is carried, or the graph has none".to_owned()));
+    }
     open_states(graph, &mut sources)?;
     Ok(sources)
 }
@@ -216,10 +219,7 @@ pub fn rows(sources: &[Source]) -> Result<usize> {
     if let Some((source, feed)) = feeds().find(|(source, feed)| source.carried.is_some() && feed.count != 1) {
         return Err(feed.wrong(&format!("{} rows; the first state of {} is one row", feed.count, source.input)));
     }
-    let rows = |feed: &Feed| feed.count;
-    let Some((_, longest)) = feeds().filter(|(source, _)| source.carried.is_none()).max_by_key(|(_, feed)| rows(feed)) else {
-        return Err(Error::new(Status::InvalidArgument, "every input is carried: at least one reads rows"));
-    };
+    let Some((_, longest)) = feeds().filter(|(source, _)| source.carried.is_none()).max_by_key(|(_, feed)| feed.count) else { return Ok(0) };
     match feeds().find(|(_, feed)| feed.count != 1 && feed.count != longest.count) {
         None => Ok(longest.count),
         Some((_, feed)) => Err(feed.wrong(&format!("{} rows, {} has {}", feed.count, longest.path.display(), longest.count))),
