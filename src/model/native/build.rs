@@ -132,7 +132,11 @@ impl<'a> Builder<'a> {
             "Conv" => self.convolution(node),
             "LSTM" => self.lstm(node),
             "GRU" => self.gru(node),
-            "Add" | "Sub" | "Mul" | "Div" | "Sum" | "Pow" => self.arithmetic(node),
+            "Add" | "Sub" | "Mul" | "Div" | "Sum" | "Max" | "Min" | "PRelu" => self.arithmetic(node),
+            "Greater" | "GreaterOrEqual" | "Less" | "LessOrEqual" => self.arithmetic(node),
+            "Pow" => self.power(node),
+            "Where" => self.choice(node),
+            "Pad" => self.padded(node),
             "MaxPool" | "AveragePool" => self.pool(node),
             "GlobalAveragePool" | "GlobalMaxPool" | "ReduceMean" | "ReduceMax" | "ReduceMin" | "ReduceSum" => self.reduce(node),
             "BatchNormalization" | "LayerNormalization" => self.normalization(node),
@@ -176,7 +180,7 @@ impl<'a> Builder<'a> {
         let span = index.iter().max().map_or(0, |last| last + 1);
         let index = index.into_iter().map(|at| at as u32).collect();
         let read = Slot::plain(from.place, vec![span]);
-        self.push(Kernel::Pick(index), &read, shape)
+        self.push(Kernel::Pick { index, fill: 0.0 }, &read, shape)
     }
 
     /// Adds a step behind everything made so far; where its result lies.
