@@ -40,13 +40,15 @@ miri:
 	rustup toolchain install nightly --profile minimal -c miri -c rust-src
 	for seed in 0 1 2 3; do MIRIFLAGS="-Zmiri-disable-isolation -Zmiri-seed=$$seed" cargo +nightly miri test --lib --no-default-features --locked ffi:: || exit 1; done
 
-# Trains the shipped bundles anew (about ten minutes; btc-1m needs FORETICK_DATA).
-models: $(VENV)/models.done
+# Trains the shipped bundles anew (about half an hour; btc-1m and btc-1m-ohlcv need FORETICK_DATA). Installs PyTorch, which is large.
+models: $(VENV)/torch.done
 	cargo build --release --locked
 	$(PY) models/train.py sim
 	$(PY) models/train.py btc-1m
+	$(PY) models/train.py btc-1m-ohlcv
 
-# Every member's output on the held-out period against its training library.
+# Every member's output on the held-out period against its training library; networks against PyTorch where it is installed
+# (make models installs it), else against ONNX Runtime.
 models-check: $(VENV)/models.done
 	cargo build --release --locked
 	$(PY) models/check.py
@@ -64,6 +66,10 @@ $(VENV)/tests.done: tests/requirements.txt | $(VENV)/bin/python
 
 $(VENV)/models.done: models/requirements.txt | $(VENV)/bin/python
 	$(PY) -m pip install --quiet --disable-pip-version-check -r models/requirements.txt
+	touch $@
+
+$(VENV)/torch.done: models/requirements-torch.txt models/requirements.txt | $(VENV)/bin/python
+	$(PY) -m pip install --quiet --disable-pip-version-check -r models/requirements-torch.txt
 	touch $@
 
 clean:
