@@ -32,7 +32,7 @@ reference: $(VENV)/tests.done
 
 verify: test models-check miri
 	FORETICK_FULL=1 FORETICK=target/debug/foretick $(PY) tests/reference/recorded_check.py
-	$(RUNTIME) FORETICK_STORM=1000 cargo test --locked --test hosts
+	$(RUNTIME) FORETICK_STORM=100 cargo test --locked --test hosts
 	$(RUNTIME) cargo bench --locked
 
 # The unsafe code of the C boundary under Miri, by several schedules.

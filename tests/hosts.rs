@@ -1,6 +1,6 @@
 //! An engine is closed, or its process ends, while a thread is inside a run that would take an hour: in C, Rust, Python and Node.
 //!
-//! Each way is tried 30 times, or as often as `FORETICK_STORM` says. What these programs must do is in them; what is asked here is
+//! Each way is tried 5 times, or as often as `FORETICK_STORM` says. What these programs must do is in them; what is asked here is
 //! that every one ends by itself, with status 0 and nothing on its standard error.
 #![cfg(all(target_os = "linux", feature = "ort"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
@@ -24,7 +24,7 @@ const MOST: Duration = Duration::from_secs(60);
 const WAITS_US: [u32; 5] = [0, 100, 1_000, 5_000, 20_000];
 
 fn rounds() -> usize {
-    std::env::var("FORETICK_STORM").ok().map_or(30, |count| count.parse().expect("FORETICK_STORM is a number"))
+    std::env::var("FORETICK_STORM").ok().map_or(5, |count| count.parse().expect("FORETICK_STORM is a number"))
 }
 
 /// A folder with a bundle whose second member loops where the volume is above 0.5.
