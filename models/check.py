@@ -86,20 +86,24 @@ def check_sim(scratch: pathlib.Path, say) -> list[Line]:
     import golden
     import recipe_sim as recipe
 
+    kept = None if train.has_torch() else onnx_members(HERE / "sim" / "v2")
     lines = []
-    for again, bundle in train.run("sim", scratch / "sim", 7, say).items():
+    for again, bundle in train.run("sim", scratch / "sim", 7, say, kept).items():
         shipped = HERE / "sim" / again.name
-        held_out = recipe.ns_of(recipe.MARKETS[bundle.version][1]) + (recipe.TRAIN + recipe.GAP) * recipe.STEP_NS
+        held_out = recipe.ns_of(recipe.MARKETS[bundle.version][1]) + recipe.TEST_FROM * recipe.STEP_NS
         manifest = shipped / "manifest.toml"
         rows = engine.ready(engine.simulated_rows(recipe.arguments(bundle.version), manifest), manifest)
         rows = rows.take(rows.time_ns > held_out)
+        # Windows are cut from the rows as they stand: one pair after the other.
+        rows = rows.take(np.argsort(rows.track, kind="stable"))
         say(f"sim {again.name}: {len(rows.values)} held-out rows through the engine")
-        text = golden.text(rows.names, rows.values, bundle.members)
-        lines += verified(scratch / f"copy-{again.name}", shipped, text, len(rows.values), bytes_note(again, shipped))
+        members, notes = comparable(bundle.members, again, shipped)
+        text = golden.text(rows.names, rows.values, members, recipe.SHAPE["window"]["rows"])
+        lines += verified(scratch / f"copy-{again.name}", shipped, text, len(rows.values), notes)
     return lines
 
 
-def verified(copy: pathlib.Path, shipped: pathlib.Path, golden_text: str, count: int, note: str) -> list[Line]:
+def verified(copy: pathlib.Path, shipped: pathlib.Path, golden_text: str, count: int, notes: dict[str, str]) -> list[Line]:
     """Has the engine verify a copy of a bundle with other golden rows."""
     import bundle_writer
     import engine
@@ -114,10 +118,10 @@ def verified(copy: pathlib.Path, shipped: pathlib.Path, golden_text: str, count:
     try:
         members = engine.call("inspect", copy)["members"]
     except engine.Refused as refused:
-        return [Line(title, "all", count, np.inf, 1, f"{note}; {refused}")]
+        return [Line(title, "all", count, np.inf, 1, str(refused))]
     outputs = {name: "+".join(member["gives"]) for name, member in keys["models"].items()}
     return [
-        Line(title, f"{one['name']}.{outputs[one['name']]}", one["golden_checked"], one["golden_worst_share"], 0, note)
+        Line(title, f"{one['name']}.{outputs[one['name']]}", one["golden_checked"], one["golden_worst_share"], 0, notes[one["name"]])
         for one in members
     ]
 
@@ -153,18 +157,25 @@ def check_btc(name: str, scratch: pathlib.Path, say) -> list[Line]:
 
 def retrained(name: str, scratch: pathlib.Path, rows, shipped: pathlib.Path, say) -> tuple[dict, dict[str, str]]:
     """The members as the recipe fits them, and what is said of each."""
-    specs = settings(shipped)["models"]
-    networks = {key: onnx_member(shipped, keys) for key, keys in specs.items() if keys["input"] == "window"}
     if not train.has_torch():
-        return without_torch(name, networks, rows, say)
+        return without_torch(name, onnx_members(shipped), rows, say)
     ((again, bundle),) = train.run(name, scratch / name, 7, say).items()
-    notes = dict.fromkeys(specs, bytes_note(again, shipped))
-    for key in networks:
-        # Another processor may train to other weights, and those say nothing of the shipped ones.
-        same = bundle.members[key].graph == (shipped / specs[key]["file"]).read_bytes()
-        notes[key] += "; against PyTorch" if same else "; against ONNX Runtime, as PyTorch trained other weights here"
-        bundle.members[key] = bundle.members[key] if same else networks[key]
-    return bundle.members, notes
+    return comparable(bundle.members, again, shipped)
+
+
+def comparable(members: dict, again: pathlib.Path, shipped: pathlib.Path) -> tuple[dict, dict[str, str]]:
+    """The members of a bundle that was made again, as the shipped ones can be compared with them, and what is said of each."""
+    members, notes = dict(members), dict.fromkeys(members, bytes_note(again, shipped))
+    for name, runtime in onnx_members(shipped).items():
+        if not train.has_torch():
+            notes[name] += "; no PyTorch here: the shipped graph against ONNX Runtime"
+        elif members[name].graph == runtime.graph:
+            notes[name] += "; against PyTorch"
+        else:
+            # Another processor may train to other weights, and those say nothing of the shipped ones.
+            notes[name] += "; against ONNX Runtime, as PyTorch trained other weights here"
+            members[name] = runtime
+    return members, notes
 
 
 def without_torch(name: str, networks: dict, rows, say) -> tuple[dict, dict[str, str]]:
@@ -182,16 +193,24 @@ def without_torch(name: str, networks: dict, rows, say) -> tuple[dict, dict[str,
     return members | networks, dict.fromkeys(members, "refitted; no PyTorch here to retrain the bundle") | notes
 
 
+def onnx_members(shipped: pathlib.Path) -> dict:
+    """The shipped networks, with ONNX Runtime's answers."""
+    specs = settings(shipped)["models"]
+    return {name: onnx_member(shipped, keys) for name, keys in specs.items() if keys["input"] == "window"}
+
+
 def onnx_member(shipped: pathlib.Path, keys: dict):
     """A member whose answers are those of ONNX Runtime with the shipped graph."""
     import onnxruntime
     from bundle_writer import Member
 
-    session = onnxruntime.InferenceSession(shipped / keys["file"], providers=["CPUExecutionProvider"])
+    graph = (shipped / keys["file"]).read_bytes()
+    session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
     columns = [int(place.rsplit("[", 1)[1][:-1]) for place in keys["gives"].values()]
     (tensor,) = {place.rsplit("[", 1)[0] for place in keys["gives"].values()}
     ask = lambda part: session.run([tensor], {session.get_inputs()[0].name: part.values()})[0][:, columns]  # noqa: E731
-    return Member(b"", keys["gives"], lambda found: np.concatenate([ask(part) for part in found.parts()]), window=True)
+    answers = lambda found: np.concatenate([ask(part) for part in found.parts()]).astype(np.float64)  # noqa: E731
+    return Member(graph, keys["gives"], answers, abs=keys["abs"], rel=keys["rel"], window=True)
 
 
 if __name__ == "__main__":

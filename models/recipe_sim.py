@@ -1,38 +1,48 @@
 """Recipe of the bundle `sim`: next-step direction in the market simulator, whose true probability is known.
 
 Two versions with one schema, one stats.csv and hence one hash, trained on markets of other seeds and times, so that v2 can be
-published on v1's slot. All three pairs train one model, so every feature is free of price units. The markets start before
-2024-01-01, where `foretick demo` starts, so that a demo is out of sample.
+published on v1's slot. v1 reads the newest row: a linear model and boosted trees. v2 adds an LSTM and a CNN, which read the
+window and so find the part of the edge that lies in the sequence: one pair answers the leader's return of four steps ago.
+All three pairs train one model, so every feature is free of price units. The markets start before 2024-01-01, where
+`foretick demo` starts, so that a demo is out of sample.
 
-A version trains on the first `TRAIN` steps of its market and is scored on the last `TEST` ones, a minute later.
+Members are fitted on the first `TRAIN` steps of a market, weighted by the next `TUNE` and scored on the last `TEST`, each a
+minute after the part before.
 """
 
 import pathlib
 import tempfile
-from dataclasses import dataclass
 
 import numpy as np
 import xgboost
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
+import blend
 import bundle_writer
 import engine
 import export
 import golden
 import scaling
 import scores
+import sim_market
 from bundle_writer import Bundle, Member
 from clock import MINUTE_NS, ns_of, text_of
 from engine import ready
+from sim_market import STEP_NS, Market
 from toml_text import Raw
 
-STEP_NS = 100_000_000
-TRAIN, GAP, TEST = 60_000, 600, 40_000
+TRAIN, TUNE, TEST = 120_000, 30_000, 40_000
+GAP = 600
+TUNE_FROM = TRAIN + GAP
+TEST_FROM = TUNE_FROM + TUNE + GAP
+STEPS = TEST_FROM + TEST
 # A market's path depends on its seed alone, so these are seeds that nobody gives to a demo by chance.
 MARKETS = {1: (20_231_201, "2023-12-01T00:00:00Z"), 2: (20_231_215, "2023-12-15T00:00:00Z")}
 GOLDEN_MARKET = ["--steps", 4_000, "--seed", 20_231_101, "--start", "2023-11-01T00:00:00Z"]
-WEIGHTS = {"lr": 0.5, "xgb": 0.5}
+GOLDEN_FOLLOWING = 200
+LIBRARIES = {1: bundle_writer.LIBRARIES, 2: ("torch", *bundle_writer.LIBRARIES)}
+REPAIRS = {1: "texts dropped", 2: "texts dropped, initial states of zeros and what computes them left out"}
 SHAPE = {
     "roles": ["self", "leader"],
     "sampler": {"kind": "time", "interval_ms": 100, "price": "mid"},
@@ -68,28 +78,12 @@ POLICY = {
 }  # fmt: skip
 
 
-@dataclass
-class Market:
-    """A version's rows with what came of them."""
-
-    rows: engine.Rows
-    up: np.ndarray
-    truth: np.ndarray
-    start_ns: int
-
-    def part(self, first: int, last: int) -> "Market":
-        """Rows that closed after step `first`, whose outcome was known at step `last` or before."""
-        known = self.rows.time_ns + STEP_NS
-        chosen = (self.rows.time_ns > self.start_ns + first * STEP_NS) & (known <= self.start_ns + last * STEP_NS)
-        return Market(self.rows.take(chosen), self.up[chosen], self.truth[chosen], self.start_ns)
-
-
-def train(out: pathlib.Path, say=print) -> dict[pathlib.Path, Bundle]:
-    """Trains and writes v1 and v2 below `out`; answers them by folder."""
+def train(out: pathlib.Path, say=print, networks: dict[str, Member] | None = None) -> dict[pathlib.Path, Bundle]:
+    """Trains and writes v1 and v2 below `out`; answers them by folder. v2 takes `networks` as they are when given."""
     built, stats = {}, None
     with tempfile.TemporaryDirectory() as scratch, threadpool_limits(1):
         for version in MARKETS:
-            bundle = build(version, stats, pathlib.Path(scratch) / f"v{version}", say)
+            bundle = build(version, stats, pathlib.Path(scratch) / f"v{version}", say, networks)
             stats = bundle.stats
             folder = out / f"v{version}"
             folder.parent.mkdir(parents=True, exist_ok=True)
@@ -99,54 +93,66 @@ def train(out: pathlib.Path, say=print) -> dict[pathlib.Path, Bundle]:
     return built
 
 
-def build(version: int, stats: scaling.Stats | None, scratch: pathlib.Path, say=print) -> Bundle:
+def build(version: int, stats: scaling.Stats | None, scratch: pathlib.Path, say, networks: dict[str, Member] | None) -> Bundle:
     """One version; `stats` of another version makes both share the schema's hash."""
     bundle = blank(version)
     scratch.mkdir()
     bundle.stats = stats or measure(version, bundle, scratch, say)
-    say(f"sim v{version}: rows of {TRAIN + GAP + TEST} steps")
-    market = load(version, bundle_writer.draft(scratch / "draft", bundle), scratch)
-    learn, test = market.part(0, TRAIN), market.part(TRAIN + GAP, TRAIN + GAP + TEST)
-    say(f"sim v{version}: fitting on {len(learn.up)} rows")
-    bundle.members = fit(learn.rows.values, learn.up, version)
-    say(f"sim v{version}: scoring on {len(test.up)} rows, golden rows")
+    say(f"sim v{version}: rows of {STEPS} steps")
+    drafted = bundle_writer.draft(scratch / "draft", bundle)
+    market = sim_market.load(arguments(version), SHAPE, drafted, scratch)
+    learn, tune, test = market.part(0, TRAIN), market.part(TUNE_FROM, TUNE_FROM + TUNE), market.part(TEST_FROM, STEPS)
+    say(f"sim v{version}: fitting on {len(learn.up)} windows")
+    bundle.members = members(version, learn, say, networks)
+    bundle.ensemble["weights"] = weigh(bundle.members, tune)
+    say(f"sim v{version}: weights {bundle.ensemble['weights']}; scoring on {len(test.up)} windows")
     bundle.metrics = {"up_1": score(bundle, test, version)}
-    made = ready(engine.simulated_rows(GOLDEN_MARKET, scratch / "draft" / "manifest.toml"), scratch / "draft" / "manifest.toml")
-    extremes = np.stack([learn.rows.values.min(0), learn.rows.values.max(0)])
-    table = golden.rows(made.values, extremes, [bundle.members["xgb"].graph])
-    bundle.golden = golden.text(made.names, table, bundle.members)
-    fourth = slice(None, None, 4)
-    bundle.importance = golden.importance(made.names, test.rows.values[fourth], test.up[fourth], ensemble(bundle), version)
+    say(f"sim v{version}: golden rows, importance")
+    newest = learn.windows.newest()
+    extremes = np.stack([newest.min(0), newest.max(0)])
+    made = golden_rows(drafted)
+    table = golden.rows(made.values, extremes, [bundle.members["xgb"].graph], GOLDEN_FOLLOWING)
+    bundle.golden = golden.text(made.names, table, bundle.members, SHAPE["window"]["rows"])
+    few = test.take(slice(None, None, 24))
+    bundle.importance = golden.importance(made.names, few.windows, few.up, ensemble(bundle), version)
     return bundle
 
 
 def ensemble(bundle: Bundle):
-    """The bundle's value for rows."""
-    return lambda rows: bundle_writer.combine(bundle.members, WEIGHTS, "up_1", rows)
+    """The bundle's value for windows."""
+    return lambda windows: bundle_writer.combine(bundle.members, bundle.ensemble["weights"], "up_1", windows)
 
 
 def blank(version: int) -> Bundle:
-    """What is fixed beforehand."""
+    """What is fixed beforehand; the first two members stand for all until they are fitted."""
     seed, start = MARKETS[version]
     notes = (
         f"market of seed {seed}; scaling parameters and trained range are those of v1's training span; labels are the sign of the "
-        "next step's price_change; importance is the AUC lost by the ensemble when a feature is shuffled on held-out rows; "
-        "true_auc is that of the simulator's own probability on the held-out rows"
+        "next step's price_change; weights are those of least loss on a later part of the trained span than the members were fitted "
+        "on; importance is the AUC lost by the ensemble when a feature is shuffled on held-out windows; true_auc is that of the "
+        f"simulator's own probability on the held-out steps; echo_* are the same figures for {sim_market.ECHO_TRACK} alone, whose next "
+        "move also answers the leader's return of four steps ago"
     )
     return Bundle(
-        name="sim", version=version, applies_to=["sim_a:*"], trained=(start, text_of(ns_of(start) + TRAIN * STEP_NS)),
+        name="sim", version=version, applies_to=["sim_a:*"], trained=(start, text_of(ns_of(start) + (TUNE_FROM + TUNE) * STEP_NS)),
         shape=SHAPE, schema_name="sim-26", features=FEATURES,
         outputs={"up_1": {"task": "direction", "horizon": 1, "unit": "probability"}},
         members={"lr": Member(b"", {"up_1": "p[0]"}, np.asarray), "xgb": Member(b"", {"up_1": "probabilities[1]"}, np.asarray)},
-        ensemble={"mix": "logit", "quorum": 0.60, "weights": WEIGHTS}, policy=POLICY,
-        provenance=bundle_writer.provenance("models/train.py sim", "texts dropped", notes),
+        ensemble={"mix": "logit", "quorum": 0.60, "weights": {"lr": 0.5, "xgb": 0.5}}, policy=POLICY,
+        provenance=bundle_writer.provenance("models/train.py sim", REPAIRS[version], notes, LIBRARIES[version]),
     )  # fmt: skip
 
 
 def arguments(version: int) -> list[object]:
     """The market of a version, for `simulate`."""
     seed, start = MARKETS[version]
-    return ["--steps", TRAIN + GAP + TEST, "--seed", seed, "--start", start]
+    return ["--steps", STEPS, "--seed", seed, "--start", start]
+
+
+def golden_rows(schema: pathlib.Path) -> engine.Rows:
+    """Rows of one pair, so that neighbours follow each other."""
+    rows = ready(engine.simulated_rows(GOLDEN_MARKET, schema), schema)
+    return rows.take(rows.track == sim_market.ECHO_TRACK)
 
 
 def measure(version: int, bundle: Bundle, scratch: pathlib.Path, say) -> scaling.Stats:
@@ -165,34 +171,17 @@ def measure(version: int, bundle: Bundle, scratch: pathlib.Path, say) -> scaling
     return bundle.stats.with_range(scaled.values)
 
 
-def load(version: int, schema: pathlib.Path, scratch: pathlib.Path) -> Market:
-    """Ready rows with their outcome: the sign of price_change one row later in the same track."""
-    rows = engine.simulated_rows(arguments(version), schema)
-    moves = scaling.schema_file(scratch, "move", SHAPE, [{"op": "price_change"}])
-    moved = engine.simulated_rows(arguments(version), moves, scaled=False)
-    truth = read_truth(version, scratch)
-    if (rows.time_ns != moved.time_ns).any() or (rows.track != moved.track).any():
-        raise ValueError("two runs of one market gave other steps")
-    usable = (rows.position() >= engine.schema_facts(schema)["ready"]) & rows.valid
-    up, follows, known = np.zeros(len(usable), bool), np.zeros(len(usable), bool), np.full(len(usable), np.nan)
-    for name in np.unique(rows.track):
-        own = np.flatnonzero(rows.track == name)
-        up[own[:-1]] = moved.column("price_change")[own[1:]] > 0.0
-        follows[own[:-1]] = np.diff(rows.time_ns[own]) == STEP_NS
-        known[own] = [truth[name, time] for time in rows.time_ns[own].tolist()]
-    chosen = usable & follows
-    # Ordered by time, so that a block of the bootstrap holds all pairs.
-    order = np.flatnonzero(chosen)[np.argsort(rows.time_ns[chosen], kind="stable")]
-    return Market(rows.take(order), up[order], known[order], ns_of(MARKETS[version][1]))
+def members(version: int, learn: Market, say, networks: dict[str, Member] | None) -> dict[str, Member]:
+    """Members that read the newest row, and for v2 those that read the window."""
+    fitted = fit(learn.windows.newest(), learn.up, version)
+    if version == 1:
+        return fitted
+    if networks is None:
+        # Only here is PyTorch needed.
+        import sim_nets
 
-
-def read_truth(version: int, scratch: pathlib.Path) -> dict[tuple[str, int], float]:
-    """The true probability by stream and close."""
-    path = scratch / "truth.csv"
-    engine.call("simulate", *arguments(version), "--quiet", "--truth", path)
-    with open(path, encoding="utf-8") as file:
-        lines = [line.rstrip("\n").split(",") for line in file.readlines()[1:]]
-    return {(stream, int(time)): float(p) for time, stream, p in lines}
+        networks = sim_nets.fit(learn.windows, learn.up, version, say)
+    return fitted | networks
 
 
 def fit(x: np.ndarray, up: np.ndarray, seed: int) -> dict[str, Member]:
@@ -216,9 +205,22 @@ def fit(x: np.ndarray, up: np.ndarray, seed: int) -> dict[str, Member]:
     }
 
 
+def weigh(fitted: dict[str, Member], tune: Market) -> dict[str, float]:
+    """Weights of the members on windows that none of them was fitted on."""
+    logits = bundle_writer.logits(fitted, "up_1", tune.windows)
+    return blend.best_weights(list(fitted), {"up_1": logits}, tune.up[:, None])
+
+
 def score(bundle: Bundle, test: Market, seed: int) -> dict:
-    """Held-out figures of the ensemble; the AUC of each member and of the truth beside them."""
-    rows, times = test.rows.values, test.rows.time_ns
-    more = {f"auc_{name}": member.predict(rows)[:, 0] for name, member in bundle.members.items()} | {"true_auc": test.truth}
-    span = [Raw(text_of(times[0])), Raw(text_of(times[-1]))]
-    return {"span": span} | scores.metrics(times, ensemble(bundle)(rows), test.up, MINUTE_NS, seed, more)
+    """Held-out figures of the ensemble; the AUC of each member and of the truth beside them, and all AUCs where the echo is."""
+    logits = bundle_writer.logits(bundle.members, "up_1", test.windows)
+    p = blend.sigmoid(blend.mixed(logits, bundle.ensemble["weights"]))
+    ranked = {f"auc_{name}": logit for name, logit in logits.items()} | {"true_auc": test.truth}
+
+    def figures(part: np.ndarray) -> dict:
+        more = {name: one[part] for name, one in ranked.items()}
+        return scores.metrics(test.time_ns[part], p[part], test.up[part], MINUTE_NS, seed, more)
+
+    span = [Raw(text_of(test.time_ns[0])), Raw(text_of(test.time_ns[-1]))]
+    echo = {f"echo_{name}": figure for name, figure in figures(test.has_echo()).items() if "auc" in name}
+    return {"span": span} | figures(np.full(len(p), True)) | echo

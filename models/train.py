@@ -1,15 +1,14 @@
 """Trains the shipped bundles and writes them beside this file.
 
-    python -m venv .venv && .venv/bin/pip install -r models/requirements.txt
+    python -m venv .venv && .venv/bin/pip install -r models/requirements-torch.txt
     cargo build --release
     .venv/bin/python models/train.py sim                                   # models/sim/v1 and v2
-    .venv/bin/pip install -r models/requirements-torch.txt
     FORETICK_DATA=... .venv/bin/python models/train.py btc-1m --seed 7     # models/btc-1m/v1
     FORETICK_DATA=... .venv/bin/python models/train.py btc-1m-ohlcv        # models/btc-1m-ohlcv/v1
 
 Features come from foretick itself (FORETICK names the command, else target/release/foretick), so a model is trained on the
-very rows that it will see. `sim` needs no data; the others read candles/binance_usdm_1m_2023/BTCUSDT.csv.gz below FORETICK_DATA
-and need PyTorch. The same libraries, seed, command and kind of processor give the same bytes; `models/check.py` says whether they
+very rows that it will see. `sim` needs no data; the others read candles/binance_usdm_1m_2023/BTCUSDT.csv.gz below
+FORETICK_DATA. The same libraries, seed, command and kind of processor give the same bytes; `models/check.py` says whether they
 do.
 """
 
@@ -42,17 +41,17 @@ def main() -> int:
     return 0
 
 
-def run(recipe: str, out: pathlib.Path, seed: int, say) -> dict:
-    """The bundles of a recipe by their folders."""
+def run(recipe: str, out: pathlib.Path, seed: int, say, networks: dict | None = None) -> dict:
+    """The bundles of a recipe by their folders; `sim` takes `networks` as they are when given, and needs no PyTorch then."""
     # One thread: sums in another order would give other bytes.
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ.setdefault(name, "1")
+    if networks is None and not has_torch():
+        raise SystemExit(f"{recipe} needs PyTorch: pip install -r models/requirements-torch.txt")
     if recipe == "sim":
         import recipe_sim
 
-        return recipe_sim.train(out, say)
-    if not has_torch():
-        raise SystemExit(f"{recipe} needs PyTorch: pip install -r models/requirements-torch.txt")
+        return recipe_sim.train(out, say, networks)
     if recipe == "btc-1m":
         import recipe_btc as chosen
     else:

@@ -1,5 +1,6 @@
 //! The loop: simulated events in, predictions out, a swap half-way.
 
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,7 +13,7 @@ use foretick::types::{Slot, reason};
 use foretick::{Error, Result, Status};
 
 use super::DemoArgs;
-use super::meter::{Display, Meter, Quantiles};
+use crate::cli::meter::{Display, Meter, Quantiles};
 
 const SLOT: &str = "direction";
 
@@ -32,11 +33,27 @@ pub struct Outcome {
     pub event: Quantiles,
     pub closing: Quantiles,
     pub predict: Quantiles,
-    /// Last generation before the swap and first after it, with the predictions of each.
-    pub generations: Vec<(u64, u64)>,
+    /// Last generation before the swap and first after it.
+    pub generations: Vec<Served>,
     pub publish: Duration,
     pub elapsed: Duration,
     pub simulated: Duration,
+}
+
+/// What one generation served.
+pub struct Served {
+    pub generation: u64,
+    pub predictions: u64,
+    pub auc: Option<f64>,
+    pub auc_known: Option<f64>,
+}
+
+/// Predictions of one generation.
+struct Serving {
+    generation: u64,
+    predictions: u64,
+    /// Where its scores begin.
+    first: usize,
 }
 
 /// Scores of the predictions beside what the simulator knows.
@@ -47,6 +64,23 @@ struct Scores {
     rose: Vec<bool>,
 }
 
+impl Scores {
+    /// AUC of ours and of what is known over a part.
+    fn aucs(&self, part: Range<usize>) -> (Option<f64>, Option<f64>) {
+        (auc(&self.ours[part.clone()], &self.rose[part.clone()]), auc(&self.known[part.clone()], &self.rose[part]))
+    }
+
+    /// What each generation served, in the order of serving.
+    fn split(&self, generations: &[Serving]) -> Vec<Served> {
+        let ends = generations.iter().skip(1).map(|next| next.first).chain([self.ours.len()]);
+        let served = |(serving, end): (&Serving, usize)| {
+            let (auc, auc_known) = self.aucs(serving.first..end);
+            Served { generation: serving.generation, predictions: serving.predictions, auc, auc_known }
+        };
+        generations.iter().zip(ends).map(served).collect()
+    }
+}
+
 struct Demo {
     lane: Lane,
     tracks: Vec<TrackId>,
@@ -54,7 +88,7 @@ struct Demo {
     actions: [u64; 4],
     abstained: Vec<(&'static str, u64)>,
     hits: u64,
-    generations: Vec<(u64, u64)>,
+    generations: Vec<Serving>,
     event: Meter,
     closing: Meter,
     predict: Meter,
@@ -173,9 +207,9 @@ impl Demo {
                 count.1 += u64::from(prediction.reasons & bit & !reason::INFORMATIVE != 0);
             }
         }
-        match self.generations.last_mut().filter(|(number, _)| *number == prediction.generation) {
-            Some((_, count)) => *count += 1,
-            None => self.generations.push((prediction.generation, 1)),
+        match self.generations.last_mut().filter(|serving| serving.generation == prediction.generation) {
+            Some(serving) => serving.predictions += 1,
+            None => self.generations.push(Serving { generation: prediction.generation, predictions: 1, first: self.scores.ours.len() }),
         }
         let (Some(known), Some(rose)) = (known, rose) else { return };
         self.hits += u64::from((action == Action::Buy && rose) || (action == Action::Sell && !rose));
@@ -197,11 +231,12 @@ impl Demo {
             self.actions[3],
             predict.p50,
             predict.p99,
-            self.generations.last().map_or(0, |(number, _)| *number),
+            self.generations.last().map_or(0, |serving| serving.generation),
         )
     }
 
     fn outcome(self, args: &DemoArgs, bundles: &[Arc<Bundle>; 2], publish: Duration, elapsed: Duration) -> Outcome {
+        let (auc, auc_known) = self.scores.aucs(0..self.scores.ours.len());
         Outcome {
             seed: args.seed,
             bundles: [bundles[0].manifest.title(), bundles[1].manifest.title()],
@@ -212,12 +247,12 @@ impl Demo {
             abstained_by: self.abstained.into_iter().filter(|(_, count)| *count > 0).collect(),
             hits: self.hits,
             decided: self.actions[0] + self.actions[1],
-            auc: auc(&self.scores.ours, &self.scores.rose),
-            auc_known: auc(&self.scores.known, &self.scores.rose),
+            auc,
+            auc_known,
             event: self.event.quantiles(),
             closing: self.closing.quantiles(),
             predict: self.predict.quantiles(),
-            generations: self.generations,
+            generations: self.scores.split(&self.generations),
             publish,
             elapsed,
             simulated: Duration::from_millis(100 * args.steps),

@@ -1,6 +1,7 @@
 //! A pair on both venues, and the edge that is planted between them.
 
 use super::batch::Batch;
+use super::echo::Echo;
 use super::ladder::Inside;
 use super::leader::{Common, LeaderPrice};
 use super::random::Draw;
@@ -31,6 +32,8 @@ pub struct PairTruth {
     pub imbalance: f64,
     /// Log return of the leading venue's mid over this step: feature `role_return_1`. 0 in the first step, where the feature is missing.
     pub leader_return: f64,
+    /// `leader_return` of [`ECHO_STEPS`](super::ECHO_STEPS) steps ago, which no feature of this row holds. 0 while there is none.
+    pub echo_return: f64,
     /// Mid of the traded venue at the close.
     pub mid: f64,
     /// Mid of the leading venue at the close.
@@ -51,6 +54,7 @@ pub(super) struct Pair {
     /// Decides the direction and nothing else, so that nothing else can know it.
     outcome: Draw,
     imbalance_state: f64,
+    echo: Echo,
     last: Option<PairTruth>,
 }
 
@@ -69,6 +73,7 @@ impl Pair {
             draw: part(2),
             outcome: part(3),
             imbalance_state: 0.0,
+            echo: Echo::default(),
             last: None,
         }
     }
@@ -127,14 +132,17 @@ impl Pair {
     }
 
     /// Reads the close off the events as written, so that the probability is exact given the features.
-    fn truth(&self, imbalance: f64, up: bool) -> PairTruth {
+    fn truth(&mut self, imbalance: f64, up: bool) -> PairTruth {
         let leader_mid = self.leader.inside.mid(self.spec);
         let leader_return = self.last.map_or(0.0, |last| libm::log(leader_mid / last.leader_mid));
-        let logit = IMBALANCE_WEIGHT * imbalance + RETURN_WEIGHT * leader_return / self.spec.typical_return;
+        let echo_return = self.echo.answer(leader_return);
+        let returns = RETURN_WEIGHT * leader_return + self.spec.echo_weight * echo_return;
+        let logit = IMBALANCE_WEIGHT * imbalance + returns / self.spec.typical_return;
         PairTruth {
             up_probability: 1.0 / (1.0 + libm::exp(-logit)),
             imbalance,
             leader_return,
+            echo_return,
             mid: self.own.inside.mid(self.spec),
             leader_mid,
             moved_up: self.last.map(|_| up),

@@ -1,5 +1,6 @@
 //! The market's fixed facts: pairs, streams, ticks and lots.
 
+use super::echo::ECHO_WEIGHT;
 use crate::types::Kind;
 
 /// Facts of a pair, the same on both venues.
@@ -14,6 +15,8 @@ pub(super) struct PairSpec {
     pub(super) per_lot: f64,
     /// Typical leader return over a step (a log return); the s of the planted edge.
     pub(super) typical_return: f64,
+    /// Weight of the leader's earlier return in the logit of the next move; 0 without an echo.
+    pub(super) echo_weight: f64,
     /// Typical size of ten levels of a side, in lots.
     pub(super) depth_lots: f64,
     /// Mean size of a trade, in lots.
@@ -39,9 +42,36 @@ impl PairSpec {
 
 /// Pairs, in the order of their streams.
 pub(super) const PAIRS: [PairSpec; 3] = [
-    PairSpec { name: "BTCUSD", price: 42_000.0, per_tick: 10.0, per_lot: 1_000.0, typical_return: 2.8e-5, depth_lots: 15_000.0, trade_lots: 60.0 },
-    PairSpec { name: "ETHUSD", price: 2_300.0, per_tick: 100.0, per_lot: 100.0, typical_return: 3.4e-5, depth_lots: 20_000.0, trade_lots: 80.0 },
-    PairSpec { name: "SOLUSD", price: 100.0, per_tick: 1_000.0, per_lot: 10.0, typical_return: 4.5e-5, depth_lots: 50_000.0, trade_lots: 150.0 },
+    PairSpec {
+        name: "BTCUSD",
+        price: 42_000.0,
+        per_tick: 10.0,
+        per_lot: 1_000.0,
+        typical_return: 2.8e-5,
+        echo_weight: 0.0,
+        depth_lots: 15_000.0,
+        trade_lots: 60.0,
+    },
+    PairSpec {
+        name: "ETHUSD",
+        price: 2_300.0,
+        per_tick: 100.0,
+        per_lot: 100.0,
+        typical_return: 3.4e-5,
+        echo_weight: 0.0,
+        depth_lots: 20_000.0,
+        trade_lots: 80.0,
+    },
+    PairSpec {
+        name: "SOLUSD",
+        price: 100.0,
+        per_tick: 1_000.0,
+        per_lot: 10.0,
+        typical_return: 4.5e-5,
+        echo_weight: ECHO_WEIGHT,
+        depth_lots: 50_000.0,
+        trade_lots: 150.0,
+    },
 ];
 
 /// Which pair the pool trades.
