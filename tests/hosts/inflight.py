@@ -63,11 +63,18 @@ def start(folder):
     return engine, lane, track
 
 
+def predict(track, prediction):
+    """Until the main thread's look does not meet it; then it comes back when the run was stopped."""
+    while (status := call("track_predict", track, i64(START_NS + MINUTE_NS), prediction)) == BUSY:
+        pass
+    assert status == OK, status
+
+
 def main():
     folder, how, wait_us = sys.argv[2].encode(), sys.argv[3], int(sys.argv[4])
     engine, lane, track = start(folder)
     prediction = (u64 * 32)()
-    thread = threading.Thread(target=lambda: ok("track_predict", track, i64(START_NS + MINUTE_NS), prediction), daemon=True)
+    thread = threading.Thread(target=predict, args=(track, prediction), daemon=True)
     thread.start()
     while call("lane_advance", lane, i64(START_NS), new_flow()) != BUSY:
         time.sleep(0)
