@@ -23,7 +23,7 @@ fn rows(width: usize) -> Vec<Vec<f32>> {
 }
 
 fn members(c: &mut Criterion) {
-    for folder in ["sim/v1", "btc-1m/v1"] {
+    for folder in ["sim/v1", "btc-1m/v1", "btc-1m-ohlcv/v1"] {
         let (_engine, bundle) = support::bundle(folder);
         for member in &bundle.members {
             let backend = &member.backend;

@@ -10,7 +10,7 @@ use foretick::model::bundle::{Bundle, read_schema};
 use foretick::source::simulator::{BAYES_AUC, ROW_AUC, Simulator, auc};
 
 const MOST_BYTES: u64 = 4 << 20;
-const NAMES: [&str; 3] = ["btc-1m/v1", "sim/v1", "sim/v2"];
+const NAMES: [&str; 4] = ["btc-1m/v1", "btc-1m-ohlcv/v1", "sim/v1", "sim/v2"];
 
 fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("models").join(name)
