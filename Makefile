@@ -4,6 +4,8 @@
 PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
+# Where the Rust tests find ONNX Runtime: the one of the tests' environment, unless ORT_DYLIB_PATH names another.
+RUNTIME = ORT_DYLIB_PATH="$${ORT_DYLIB_PATH:-$$(echo $(CURDIR)/$(VENV)/lib/python*/site-packages/onnxruntime/capi/libonnxruntime.*)}"
 
 .PHONY: test lint rust benches reference verify miri models models-check header clean
 
@@ -15,12 +17,12 @@ lint:
 	cargo clippy --lib --no-default-features --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --locked
 
-rust:
-	cargo test --locked
+rust: $(VENV)/tests.done
+	$(RUNTIME) cargo test --locked
 
 # Every bench compiles and runs once; `cargo bench` measures.
-benches:
-	cargo test --locked --benches
+benches: $(VENV)/tests.done
+	$(RUNTIME) cargo test --locked --benches
 
 # The independent reference of the features: its own tests, then the engine against it on recorded data.
 reference: $(VENV)/tests.done
@@ -30,7 +32,8 @@ reference: $(VENV)/tests.done
 
 verify: test models-check miri
 	FORETICK_FULL=1 FORETICK=target/debug/foretick $(PY) tests/reference/recorded_check.py
-	cargo bench --locked
+	$(RUNTIME) FORETICK_STORM=100 cargo test --locked --test hosts
+	$(RUNTIME) cargo bench --locked
 
 # The unsafe code of the C boundary under Miri, by several schedules.
 miri:

@@ -1,11 +1,15 @@
-//! What one row costs in each member of the shipped bundles, on their golden rows.
+//! What one row costs in each member of the shipped bundles, and one window in networks of usual sizes.
 #![allow(clippy::unwrap_used, reason = "a bench fails by panicking")]
 
+#[path = "../tests/support/graphs.rs"]
+mod graphs;
 mod support;
 
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
+use foretick::model::native::{Level, compile_for};
+use foretick::model::onnx_ir::Graph;
 use foretick::model::watchdog::RunLimit;
 
 /// Rows that differ, so that no path through a tree is learnt by heart.
@@ -36,5 +40,24 @@ fn members(c: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, members);
+/// Whole windows with every instruction set of this processor but the portable one.
+fn networks(c: &mut Criterion) {
+    for (op, steps, features, layers) in [("LSTM", 60, 25, &[64, 64][..]), ("LSTM", 60, 5, &[128, 64, 32]), ("GRU", 60, 25, &[64, 64])] {
+        let graph = Graph::parse(&graphs::stack(op, steps, features, layers)).unwrap();
+        for level in Level::available().into_iter().skip(1) {
+            let backend = compile_for(&graph, None, level).unwrap();
+            let (rows, mut at) = (rows(backend.input_width()), 0);
+            let (mut instance, mut out) = (backend.clone().instance(&RunLimit::none()).unwrap(), vec![0.0; backend.output_width()]);
+            c.bench_function(&format!("{}: {}", level.name(), backend.summary()), |b| {
+                b.iter(|| {
+                    at = (at + 1) % 64;
+                    instance.run(black_box(&rows[at]), &mut out).unwrap();
+                    out[0]
+                });
+            });
+        }
+    }
+}
+
+criterion_group!(benches, members, networks);
 criterion_main!(benches);

@@ -16,7 +16,7 @@
  *   and length, NULL with 0 is an empty one, texts are UTF-8 and need no NUL.
  * - borrows (call): the library uses the memory until the call returns and keeps no pointer to it. All
  *   pointers of this header are of that kind; nothing is ever freed by the host's free.
- * - Inputs and outputs of a call may overlap.
+ * - Inputs and outputs of a call may overlap; those of scorer_run must not, and it says so.
  * - Handles are opaque. Closing the zero handle answers OK; a handle that was closed, of another kind or
  *   of another engine answers INVALID_HANDLE.
  * - Structs that begin with struct_size are initialised by their FORETICK_X_INIT macro. Events and the
@@ -27,10 +27,11 @@
  *   ANY       any thread, concurrently: abi_version init build_info now_ns last_error status_name
  *             slot_enable track_enable
  *   ONE LANE  one caller at a time a lane, its tracks included, from any thread; a second one gets BUSY:
- *             lane_push lane_advance lane_due track_predict track_predict_row track_details track_row
+ *             lane_push lane_advance lane_due track_predict track_predict_row track_details track_row; in the
+ *             same way one caller at a time a scorer: scorer_info scorer_run
  *   CONTROL   any thread, may allocate and block; "enters the lane" takes the lane as ONE LANE does:
  *             engine_open engine_close engine_metrics stream_add bundle_open bundle_describe bundle_close
- *             slot_publish lane_open lane_close track_open track_close
+ *             slot_publish lane_open lane_close track_open track_close scorer_open scorer_close
  *
  * Cost: hot is no allocation, lock or system call, and bounded time (a failure may allocate its text).
  *
@@ -514,6 +515,9 @@
 // foretick_track_row: scaled, as models see it.
 #define FORETICK_ROW_SCALED 1
 
+// foretick_scorer_open: rows are unscaled double, as features come.
+#define FORETICK_SCORER_RAW 1
+
 // Most changes that a delta record carries.
 #define FORETICK_DELTA_CHANGES 60
 
@@ -732,6 +736,30 @@ typedef struct foretick_details_t {
     // Rows that the members read: 1, or W when one of them reads a window.
     uint32_t rows;
 } foretick_details_t;
+
+// A scorer. 0 is no scorer; closing that one is fine.
+typedef struct foretick_scorer_t {
+    // Opaque.
+    uint64_t id;
+} foretick_scorer_t;
+
+// What a scorer reads and gives.
+typedef struct foretick_scorer_info_t {
+    // FORETICK_SCORER_INFO_INIT.
+    uint32_t struct_size;
+    // F, values of a row.
+    uint32_t features;
+    // W, rows of a window; 1 for a model that reads single rows.
+    uint32_t window;
+    // Values that each row or window gives: the graph's float outputs, one after the other.
+    uint32_t outputs;
+    // The generation that it stays with.
+    uint64_t generation;
+    // FORETICK_BACKEND_* bits.
+    uint32_t backend;
+    // FORETICK_SCORER_RAW or 0, as it was opened.
+    uint32_t flags;
+} foretick_scorer_info_t;
 
 // The 32 bytes that every event begins with.
 typedef struct foretick_event_t {
@@ -1050,7 +1078,7 @@ foretick_status_t foretick_engine_open(const char *config,
                                        size_t config_len,
                                        struct foretick_engine_t *engine);
 
-// Closes an engine with its lanes, tracks and bundles: waits for the callers inside, then every handle
+// Closes an engine with its lanes, tracks, scorers and bundles: waits for the callers inside, then every handle
 // of the engine is stale. Closing the zero handle is fine.
 //
 // threads: CONTROL. cost: blocks up to housekeeping.close_timeout_ms.
@@ -1275,6 +1303,59 @@ FORETICK_NODISCARD
 foretick_status_t foretick_track_details(struct foretick_track_t track,
                                          struct foretick_details_t *details);
 
+// Opens a scorer of one model, by its name in the manifest, of what a slot serves now: the model alone, on
+// rows of the caller's, without track, clock or decision. It stays with its generation when the slot
+// changes. `flags`: FORETICK_SCORER_RAW for unscaled rows, or 0.
+//
+// threads: CONTROL. cost: allocates, blocks; up to seconds with a foreign backend.
+// slot, model: borrows (call). scorer: borrows (call).
+// errors: NO_BUNDLE, NOT_FOUND with the models' names, LIMIT (limits.scorers), UNSUPPORTED with RAW when a
+// feature is scaled by what a row does not hold, BACKEND, RUNTIME_*.
+FORETICK_NODISCARD
+foretick_status_t foretick_scorer_open(struct foretick_engine_t engine,
+                                       const char *slot,
+                                       size_t slot_len,
+                                       const char *model,
+                                       size_t model_len,
+                                       uint32_t flags,
+                                       struct foretick_scorer_t *scorer);
+
+// What a scorer reads and gives.
+//
+// threads: ONE LANE, the scorer. cost: hot.
+// info: borrows (call), written on success.
+// errors: BUSY, STRUCT_SIZE.
+FORETICK_NODISCARD
+foretick_status_t foretick_scorer_info(struct foretick_scorer_t scorer,
+                                       struct foretick_scorer_info_t *info);
+
+// Scores `n` rows of F values, or windows of W x F with the oldest row first: float as models see them, or
+// unscaled double with FORETICK_SCORER_RAW. NaN is a missing value: the schema replaces it in unscaled
+// rows; in scaled ones the model must take it. Rows run one by one, so a batch gives what single rows give,
+// bit for bit. n = 0 is OK and touches nothing.
+//
+// threads: ONE LANE, the scorer. cost: hot with native models.
+// rows: borrows (call), aligned for its type; `stride` bytes from one row or window to the next, 0 when
+// they stand one after the other, else at least F values: with just those, windows slide by one row.
+// out: borrows (call), n x outputs values of the graph's float outputs as it gives them; not to be used
+// after an error. The two must not overlap.
+// errors: BUFFER_TOO_SMALL when cap (in values) is below n x outputs, SHAPE and ALIGNMENT of the stride,
+// INVALID_ARGUMENT for an overlap; with the first row that it happens in: NOT_FINITE, RANGE for a value
+// beyond float, MODEL_OUTPUT when the model gives NaN or infinity, DEADLINE, BACKEND; BUSY.
+FORETICK_NODISCARD
+foretick_status_t foretick_scorer_run(struct foretick_scorer_t scorer,
+                                      const void *rows,
+                                      size_t n,
+                                      size_t stride,
+                                      float *out,
+                                      size_t cap);
+
+// Closes a scorer. Closing the zero handle is fine.
+//
+// threads: CONTROL. cost: frees.
+// errors: BUSY while a caller is inside: nothing is closed.
+foretick_status_t foretick_scorer_close(struct foretick_scorer_t scorer);
+
 #ifdef __cplusplus
 }  // extern "C"
 #endif  // __cplusplus
@@ -1319,6 +1400,7 @@ foretick_status_t foretick_track_details(struct foretick_track_t track,
 #define FORETICK_MEMBER_INIT { (uint32_t)sizeof(foretick_member_t), 0, 0, 0, 0, 0, 0, 0, 0, 0, { 0 } }
 #define FORETICK_DETAILS_INIT { (uint32_t)sizeof(foretick_details_t), 0, FORETICK_NULL_, 0, sizeof(foretick_output_t), 0, \
     FORETICK_NULL_, 0, sizeof(foretick_member_t), 0, FORETICK_NULL_, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+#define FORETICK_SCORER_INFO_INIT { (uint32_t)sizeof(foretick_scorer_info_t), 0, 0, 0, 0, 0, 0 }
 
 /* The layout, which must be the library's. */
 #if defined(__cplusplus) && __cplusplus >= 201103L
@@ -1347,6 +1429,7 @@ FORETICK_ASSERT_(sizeof(foretick_scalar_t) == 64 && offsetof(foretick_scalar_t, 
 FORETICK_ASSERT_(sizeof(foretick_prediction_t) == 128 && offsetof(foretick_prediction_t, value) == 80);
 FORETICK_ASSERT_(offsetof(foretick_prediction_t, track) == 108 && offsetof(foretick_prediction_t, phase) == 122);
 FORETICK_ASSERT_(sizeof(foretick_flow_t) == 40 && offsetof(foretick_flow_t, waiting) == 36);
+FORETICK_ASSERT_(sizeof(foretick_scorer_info_t) == 32 && offsetof(foretick_scorer_info_t, generation) == 16);
 FORETICK_ASSERT_(sizeof(foretick_output_t) == 80 && sizeof(foretick_member_t) == 72);
 FORETICK_ASSERT_(sizeof(void *) != 8 || sizeof(foretick_publish_t) == 32);
 FORETICK_ASSERT_(sizeof(void *) != 8 || sizeof(foretick_details_t) == 144);

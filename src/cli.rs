@@ -5,8 +5,10 @@ mod doctor;
 mod features;
 mod files;
 mod inspect;
+mod meter;
 mod replay;
 mod rows;
+mod score;
 mod simulate;
 
 use std::io::Write;
@@ -18,11 +20,11 @@ use foretick::{Error, Status};
 
 /// Market events in, a decision or an abstention with its reasons out.
 ///
-/// Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a bundle or its tracks were refused, 4 input files.
+/// Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a bundle, its tracks or a model were refused, 4 input files.
 #[derive(Parser)]
 #[command(version, about, max_term_width = 110)]
 struct Args {
-    /// Answer as JSON on standard output (on standard error where predictions are there).
+    /// Answer as JSON on standard output (on standard error where predictions or scores are there).
     #[arg(long, global = true)]
     json: bool,
     #[command(subcommand)]
@@ -39,6 +41,8 @@ enum Command {
     Simulate(simulate::SimulateArgs),
     /// List the operators that a schema may name, or what a schema expands to.
     Features(features::FeaturesArgs),
+    /// Run any graph on any rows, without a bundle: scores, the backend and why, and how long a row takes.
+    Score(Box<score::ScoreArgs>),
     /// Verify a bundle and show what it holds, which backend each member got, and why.
     Inspect(inspect::InspectArgs),
     /// Check this machine, this build and its bundles.
@@ -52,6 +56,7 @@ pub fn run() -> ExitCode {
         Command::Replay(replay) => replay::run(&replay, args.json),
         Command::Simulate(simulate) => simulate::run(&simulate, args.json),
         Command::Features(features) => features::run(&features, args.json),
+        Command::Score(score) => score::run(&score, args.json),
         Command::Inspect(inspect) => inspect::run(&inspect, args.json),
         Command::Demo(demo) => demo::run(&demo, args.json),
         Command::Doctor(doctor) => doctor::run(&doctor, args.json),
@@ -65,7 +70,7 @@ pub fn run() -> ExitCode {
 fn exit_code(status: Status) -> i32 {
     match status as i32 {
         1 => 2,
-        10 | 13 | 200..400 => 4,
+        8 | 10 | 13 | 200..400 => 4,
         400..600 => 3,
         600..700 => 4,
         _ => 1,
@@ -77,8 +82,13 @@ static READER_GONE: AtomicBool = AtomicBool::new(false);
 
 /// A line of standard output.
 fn write_line(line: &str) -> Result<(), Error> {
+    write_text(&format!("{line}\n"))
+}
+
+/// Whole lines of standard output.
+fn write_text(lines: &str) -> Result<(), Error> {
     let mut out = std::io::stdout().lock();
-    writeln!(out, "{line}").and_then(|()| out.flush()).map_err(|error| {
+    out.write_all(lines.as_bytes()).and_then(|()| out.flush()).map_err(|error| {
         READER_GONE.store(error.kind() == std::io::ErrorKind::BrokenPipe, Ordering::Relaxed);
         files::io_error("standard output".as_ref(), &error)
     })

@@ -25,6 +25,8 @@ pub struct Limits {
     pub lanes: usize,
     /// Tracks open.
     pub tracks: usize,
+    /// Scorers open.
+    pub scorers: usize,
     /// Slots.
     pub slots: usize,
     /// Windows and models together, MiB; 0 none.
@@ -73,7 +75,7 @@ pub struct EngineConfig {
 
 impl Default for EngineConfig {
     fn default() -> EngineConfig {
-        let limits = Limits { streams: 65_536, lanes: 256, tracks: 16_384, slots: 64, memory_mb: 0 };
+        let limits = Limits { streams: 65_536, lanes: 256, tracks: 16_384, scorers: 256, slots: 64, memory_mb: 0 };
         EngineConfig {
             threads: 1,
             clock: ClockSource::System,
@@ -112,6 +114,7 @@ fn limits(root: &mut Section<'_>, base: Limits) -> Limits {
         streams: section.within("streams", base.streams, 1, u32::MAX as usize - 1),
         lanes: section.within("lanes", base.lanes, 1, 65_535),
         tracks: section.within("tracks", base.tracks, 1, 1 << 24),
+        scorers: section.within("scorers", base.scorers, 1, 65_535),
         slots: section.within("slots", base.slots, 1, 65_535),
         memory_mb: section.or("memory_mb", base.memory_mb),
     };

@@ -14,6 +14,7 @@ mod numbers;
 mod outputs;
 mod predict;
 mod registry;
+mod scorer;
 mod switch;
 mod track;
 
@@ -22,6 +23,7 @@ pub use extractor::Extractor;
 pub use feed::Row;
 pub use lane::{Lane, PushError, TrackId};
 pub use registry::StreamEntry;
+pub use scorer::{RowValues, SCORER_RAW, Scorer, ScorerInfo};
 pub use switch::TrackSwitch;
 pub use track::{Details, TRACK_ANY_STREAM};
 
@@ -41,7 +43,8 @@ use registry::Shared;
 #[derive(Debug)]
 pub struct Engine {
     shared: Arc<Shared>,
-    housekeeping: Option<Housekeeping>,
+    /// Joined when this is dropped.
+    _housekeeping: Option<Housekeeping>,
 }
 
 impl Engine {
@@ -58,7 +61,7 @@ impl Engine {
         let threads = config.threads;
         let shared = Arc::new(Shared::new(config));
         let housekeeping = if threads > 0 { Some(Housekeeping::start(shared.clone())?) } else { None };
-        Ok(Engine { shared, housekeeping })
+        Ok(Engine { shared, _housekeeping: housekeeping })
     }
 
     /// Opens an engine by its options' text.
@@ -149,9 +152,18 @@ impl Engine {
         Lane::open(self.shared.clone())
     }
 
+    /// Opens a scorer of one model of what a slot serves now; the caller owns it. `flags`: [`SCORER_RAW`] or 0.
+    ///
+    /// # Errors
+    /// `NO_BUNDLE`, `NOT_FOUND` with the models' names, `LIMIT`, `INVALID_ARGUMENT` for an unknown flag, `UNSUPPORTED` naming the
+    /// feature that cannot be scaled from a single row; what the model's backend says when no working copy can be made.
+    pub fn open_scorer(&self, slot: &str, model: &str, flags: u32) -> Result<Scorer> {
+        Scorer::open(self.shared.clone(), slot, model, flags)
+    }
+
     /// Ends foreign runs that are in flight and lets no new one begin, so that their callers come back; `false` undoes it.
     pub fn stop_runs(&self, stop: bool) {
-        self.shared.watchdog().iter().for_each(|watchdog| watchdog.close(stop));
+        self.shared.watchdog().close(stop);
     }
 
     /// Counters, gauges and sampled latencies as Prometheus text.
@@ -164,9 +176,8 @@ impl Engine {
 }
 
 impl Drop for Engine {
-    /// Lanes may outlive their engine: what they run ends first, while there is still a thread to end it.
+    /// Lanes may outlive their engine; nobody would end what they run.
     fn drop(&mut self) {
         self.stop_runs(true);
-        drop(self.housekeeping.take());
     }
 }

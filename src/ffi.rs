@@ -1,4 +1,4 @@
-//! The C boundary: 27 functions over handles, nothing else. `include/foretick.h` is made from here.
+//! The C boundary: 31 functions over handles, nothing else. `include/foretick.h` is made from here.
 //!
 //! An export does four things: it is guarded, it turns pointers into values, it enters what its handle
 //! names, and it writes its outputs. The work is the engine's.
@@ -7,6 +7,7 @@
 mod abi;
 mod bundle;
 mod cell;
+mod claims;
 mod constants;
 mod details;
 mod engine;
@@ -20,6 +21,9 @@ mod lane;
 mod lane_table;
 mod library;
 mod pointer;
+mod rows;
+mod scorer;
+mod scorer_table;
 mod sized;
 mod slot;
 mod stream;
@@ -28,20 +32,21 @@ mod track;
 #[cfg(test)]
 mod tests;
 
-pub use abi::{BookRecord, DetailsRecord, FlowRecord, MemberRecord, OutputRecord, PublishRecord, StatusCode};
+pub use abi::{BookRecord, DetailsRecord, FlowRecord, MemberRecord, OutputRecord, PublishRecord, ScorerInfoRecord, StatusCode};
 pub use bundle::*;
 pub use constants::*;
 pub use details::*;
 pub use engine::*;
-pub use handle::{BundleHandle, EngineHandle, LaneHandle, TrackHandle};
+pub use handle::{BundleHandle, EngineHandle, LaneHandle, ScorerHandle, TrackHandle};
 pub use lane::*;
 pub use library::*;
+pub use scorer::*;
 pub use slot::*;
 pub use stream::*;
 pub use track::*;
 
 /// Every function that the shared library exports; a test compares it with the library really built.
-pub const EXPORTS: [&str; 27] = [
+pub const EXPORTS: [&str; 31] = [
     "foretick_abi_version",
     "foretick_init",
     "foretick_build_info",
@@ -69,4 +74,8 @@ pub const EXPORTS: [&str; 27] = [
     "foretick_track_enable",
     "foretick_track_details",
     "foretick_track_row",
+    "foretick_scorer_open",
+    "foretick_scorer_info",
+    "foretick_scorer_run",
+    "foretick_scorer_close",
 ];

@@ -13,7 +13,11 @@ pub mod golden_run;
 #[cfg(feature = "ort")]
 pub mod shapes;
 #[cfg(feature = "ort")]
+mod exit;
+#[cfg(feature = "ort")]
 mod runtime_library;
+#[cfg(feature = "ort")]
+mod runtime_check;
 #[cfg(feature = "ort")]
 pub mod ort;
 pub mod choice;

@@ -5,25 +5,14 @@
 mod support;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use foretick::Status;
 use foretick::types::prediction::reason;
-use support::bundle::{self, Options};
-use support::capi::{SYSTEM_LIBRARIES, libraries, root, succeed};
-
-const WARNINGS: [&str; 4] = ["-Wall", "-Wextra", "-pedantic", "-Werror"];
-
-fn compiler(program: &str, standard: &str) -> Command {
-    let mut command = Command::new(program);
-    command.arg(format!("-std={standard}")).args(WARNINGS).arg("-I").arg(root().join("include"));
-    command
-}
-
-fn source(name: &str) -> PathBuf {
-    root().join("tests/c").join(name)
-}
+use support::bench::by_volume;
+use support::bundle::{self, Graph, Member, Options};
+use support::capi::{compiler, program, root, source, succeed};
 
 #[test]
 fn the_header_compiles_in_every_standard() {
@@ -37,23 +26,6 @@ fn the_header_compiles_in_every_standard() {
     }
 }
 
-/// A program, linked with one of the libraries.
-fn build(name: &str, folder: &Path, shared: bool, extra: &[&str]) -> PathBuf {
-    let program = folder.join(name);
-    let mut command = compiler("cc", "c11");
-    command.args(["-g", "-pthread", "-I"]).arg(folder).args(extra).arg(source(&format!("{name}.c"))).arg("-o").arg(&program);
-    if shared {
-        // The program asks for the library by its SONAME, as an installed one would be found.
-        let soname = folder.join("libforetick.so.0");
-        std::fs::copy(libraries().join("libforetick.so"), &soname).expect("the library is copied");
-        command.arg(soname).arg(format!("-Wl,-rpath,{}", folder.display())).arg("-lm");
-    } else {
-        command.arg(libraries().join("libforetick.a")).args(SYSTEM_LIBRARIES);
-    }
-    succeed(&mut command);
-    program
-}
-
 /// A folder for a program, with the bundle that it opens.
 fn workplace(options: &Options) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
@@ -64,12 +36,19 @@ fn workplace(options: &Options) -> tempfile::TempDir {
 
 fn run(name: &str, options: &Options, shared: bool) {
     let folder = workplace(options);
-    succeed(Command::new(build(name, folder.path(), shared, &[])).arg(folder.path().join("bundle")));
+    succeed(Command::new(program(name, folder.path(), shared, &[])).arg(folder.path().join("bundle")));
 }
 
 /// A tenth of a second's worth of trades is a step every millisecond.
 fn by_time() -> Options {
     Options { sampler: "kind = \"time\"\ninterval_ms = 1\nprice = \"trade\"\n".into(), ..Options::default() }
+}
+
+/// Two features that a single row can be scaled for, and models of a row, of a window, and with a NaN.
+fn scored() -> Options {
+    let features = "[{ op = \"volume\", scale = [\"minmax\"] }, { op = \"volume_sma\", period = 5, missing = 0.5 }]";
+    let window = Member::new("w", Graph::Logistic((0..8).map(|at| at as f32 / 8.0 - 0.3).collect(), 0.1));
+    Options { features: features.into(), members: vec![Member::new("ratio", Graph::Ratio(2)), window], ..Options::default() }
 }
 
 #[test]
@@ -99,14 +78,14 @@ fn wrong_calls_have_their_status_and_change_nothing() {
 
 /// `lr` gives 0.5, `a` 0.9.
 fn two_members() -> Options {
-    let a = bundle::Member::new("a", bundle::Graph::Logistic(vec![0.0], 9f32.ln()));
+    let a = Member::new("a", Graph::Logistic(vec![0.0], 9f32.ln()));
     Options { features: "[{ op = \"volume\", scale = [\"zscore\"] }]".into(), weights: vec![0.0], bias: 0.0, members: vec![a], ..Options::default() }
 }
 
 /// An opportunity by two values of the caller's; the edge is always 0.5.
 fn opportunity() -> Options {
     let features = "[{ op = \"given\", field = \"gas\", scale = [\"zscore\"] }, { op = \"given\", field = \"depth\", scale = [\"minmax\"] }]";
-    let net = bundle::Member { output: "net".into(), ..bundle::Member::new("net", bundle::Graph::Logistic(vec![0.0; 2], 0.0)) };
+    let net = Member { output: "net".into(), ..Member::new("net", Graph::Logistic(vec![0.0; 2], 0.0)) };
     let policy = "kind = \"opportunity\"\noutput = \"up\"\nexecute_at = 0.8\nwait_at = 0.5\nedge = \"net\"\nmin_edge = 0.25\n";
     Options {
         features: features.into(),
@@ -130,6 +109,11 @@ fn rows_of_the_callers_are_scored() {
 }
 
 #[test]
+fn scorers_score_rows_and_refuse_the_rest() {
+    run("scorer", &scored(), false);
+}
+
+#[test]
 fn a_child_is_told_that_it_was_forked() {
     run("fork", &Options::default(), false);
 }
@@ -143,6 +127,17 @@ fn a_whole_life_over_both_libraries() {
 #[test]
 fn the_shortest_bot_runs() {
     run("inline", &by_time(), false);
+}
+
+/// A native member, and one on ONNX Runtime that answers, or is stopped at its deadline.
+#[cfg(all(target_arch = "x86_64", feature = "ort"))]
+#[test]
+fn the_callers_float_mode_is_its_own() {
+    if support::ort::library().is_none() {
+        return;
+    }
+    let member = Member::new("loop", Graph::Foreign("endless")).with("deadline_us = 20000");
+    run("float_mode", &Options { members: vec![member], ..by_volume() }, false);
 }
 
 /// Whether the compiler has the sanitizers' libraries.
@@ -162,11 +157,11 @@ fn the_programs_are_sound_under_the_sanitizers() {
         return;
     }
     for name in ["handles", "structs", "errors", "busy", "storm", "flow"] {
-        succeed(Command::new(build(name, folder.path(), false, &SANITIZERS)).arg(folder.path().join("bundle")));
+        succeed(Command::new(program(name, folder.path(), false, &SANITIZERS)).arg(folder.path().join("bundle")));
     }
-    for (name, options) in [("switches", two_members()), ("rows", opportunity())] {
+    for (name, options) in [("switches", two_members()), ("rows", opportunity()), ("scorer", scored())] {
         let folder = workplace(&options);
-        succeed(Command::new(build(name, folder.path(), false, &SANITIZERS)).arg(folder.path().join("bundle")));
+        succeed(Command::new(program(name, folder.path(), false, &SANITIZERS)).arg(folder.path().join("bundle")));
     }
 }
 
@@ -185,7 +180,7 @@ fn constants_are_the_same_in_c_and_in_rust() {
     let names = constants();
     let lines: String = names.iter().map(|name| format!("    SHOW({name})\n")).collect();
     std::fs::write(folder.path().join("constants.inc"), lines).expect("the folder can be written");
-    let output = succeed(&mut Command::new(build("header", folder.path(), false, &[])));
+    let output = succeed(&mut Command::new(program("header", folder.path(), false, &[])));
     let text = String::from_utf8(output.stdout).expect("names and numbers");
     let found: BTreeMap<&str, u64> =
         text.lines().filter_map(|line| line.split_once(' ')).map(|(name, value)| (name, value.parse().expect("a number"))).collect();
@@ -249,6 +244,7 @@ fn in_rust() -> BTreeMap<String, u64> {
         ("BAR_TAKER", e::BAR_TAKER.into()),
         ("BAR_TRADES", e::BAR_TRADES.into()),
         ("TRACK_ANY_STREAM", foretick::engine::TRACK_ANY_STREAM.into()),
+        ("SCORER_RAW", foretick::engine::SCORER_RAW.into()),
         ("PUBLISH_REPLACE", 1),
         ("ROW_SCALED", 1),
         ("DELTA_CHANGES", e::DELTA_CHANGES as u64),

@@ -11,6 +11,7 @@ use bytemuck::Zeroable;
 use foretick::ffi::*;
 use foretick::types::Prediction;
 use foretick::types::event::Bar;
+use support::bundle::{Graph, Member, Options};
 
 /// Counts what this thread allocates.
 struct Counting;
@@ -92,10 +93,43 @@ fn step(lane: LaneHandle, track: TrackHandle, minute: i64) {
     }
 }
 
+/// Scaled rows, unscaled ones with what is missing, and windows.
+#[test]
+fn scorers_allocate_nothing() {
+    let features = "[{ op = \"volume\", scale = [\"minmax\"] }, { op = \"volume_sma\", period = 5, missing = 0.5 }]";
+    let members = vec![Member::new("w", Graph::Logistic(vec![0.1; 8], 0.1))];
+    let folder = tempfile::tempdir().expect("a folder");
+    support::bundle::write(folder.path(), &Options { features: features.into(), members, ..Options::default() });
+    // SAFETY: the folder's name outlives the call.
+    let (engine, ..) = unsafe { opened(folder.path().to_str().expect("a folder's name")) };
+    let open = |model: &str, flags: u32| {
+        let mut scorer = ScorerHandle::default();
+        // SAFETY: every pointer is to a local or a literal of the length that is passed.
+        assert_eq!(unsafe { foretick_scorer_open(engine, c"d".as_ptr(), 1, model.as_ptr().cast(), model.len(), flags, &mut scorer) }, FORETICK_OK);
+        scorer
+    };
+    let (plain, raw, window) = (open("lr", 0), open("lr", FORETICK_SCORER_RAW), open("w", FORETICK_SCORER_RAW));
+    let (scaled, unscaled, mut out) = ([0.25f32; 16], [[0.5, f64::NAN]; 8], [0f32; 16]);
+    let mut info = ScorerInfoRecord { struct_size: 32, features: 0, window: 0, outputs: 0, generation: 0, backend: 0, flags: 0 };
+    let before = COUNT.get();
+    for _ in 0..100 {
+        // SAFETY: eight rows, two windows, and room for their scores.
+        unsafe {
+            assert_eq!(foretick_scorer_run(plain, scaled.as_ptr().cast(), 8, 0, out.as_mut_ptr(), 16), FORETICK_OK);
+            assert_eq!(foretick_scorer_run(raw, unscaled.as_ptr().cast(), 8, 0, out.as_mut_ptr(), 16), FORETICK_OK);
+            assert_eq!(foretick_scorer_run(window, unscaled.as_ptr().cast(), 2, 0, out.as_mut_ptr(), 16), FORETICK_OK);
+            assert_eq!(foretick_scorer_info(plain, &mut info), FORETICK_OK);
+            assert_eq!(foretick_scorer_run(plain, null(), 1, 3, out.as_mut_ptr(), 16), FORETICK_SHAPE);
+        }
+    }
+    assert_eq!(COUNT.get() - before, 0);
+    assert_eq!(foretick_engine_close(engine), FORETICK_OK);
+}
+
 #[test]
 fn hot_calls_allocate_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
-    support::bundle::write(folder.path(), &support::bundle::Options::default());
+    support::bundle::write(folder.path(), &Options::default());
     // SAFETY: the folder's name outlives the call.
     let (engine, lane, track) = unsafe { opened(folder.path().to_str().expect("a folder's name")) };
     (0..8).for_each(|minute| step(lane, track, minute));
@@ -124,8 +158,8 @@ fn rows(engine: EngineHandle, track: TrackHandle, count: i64) {
 fn rows_of_the_callers_and_switches_allocate_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
     let features = "[{ op = \"given\", field = [\"gas\", \"depth\"], scale = [\"zscore\"], missing = 0.0 }]".to_owned();
-    let meta = support::bundle::Member::over("meta", &["lr.up"], &[1.0], 0.0);
-    support::bundle::write(folder.path(), &support::bundle::Options { features, members: vec![meta], ..Default::default() });
+    let meta = Member::over("meta", &["lr.up"], &[1.0], 0.0);
+    support::bundle::write(folder.path(), &Options { features, members: vec![meta], ..Default::default() });
     // SAFETY: the folder's name outlives the call.
     let (engine, _, track) = unsafe { opened(folder.path().to_str().expect("a folder's name")) };
     rows(engine, track, 8);

@@ -39,3 +39,12 @@ fn the_library_has_its_name_and_is_never_unloaded() {
     assert!(dynamic.contains("[libforetick.so.0]"), "{dynamic}");
     assert!(dynamic.contains("NODELETE"), "{dynamic}");
 }
+
+/// An export without a call in tests/c/float_mode.c fails here.
+#[test]
+fn every_export_is_called_in_unusual_float_modes() {
+    let text = std::fs::read_to_string(support::capi::source("float_mode.c")).expect("the program");
+    let called: BTreeSet<&str> = text.split("SAME(").skip(1).filter_map(|rest| rest.split_once('(')).map(|(name, _)| name).collect();
+    let missing: Vec<_> = foretick::ffi::EXPORTS.iter().filter(|name| !called.contains(**name)).collect();
+    assert!(missing.is_empty(), "tests/c/float_mode.c does not call {missing:?}");
+}

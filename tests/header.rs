@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 /// Where the header's items stand, in the header's order.
-const SOURCES: [&str; 13] = [
+const SOURCES: [&str; 14] = [
     "src/ffi/constants.rs",
     "src/types/event.rs",
     "src/types/prediction.rs",
@@ -18,6 +18,7 @@ const SOURCES: [&str; 13] = [
     "src/ffi/lane.rs",
     "src/ffi/track.rs",
     "src/ffi/details.rs",
+    "src/ffi/scorer.rs",
 ];
 
 fn root() -> PathBuf {

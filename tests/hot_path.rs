@@ -9,6 +9,9 @@ use std::path::Path;
 
 use foretick::engine::{Engine, Lane, TRACK_ANY_STREAM, TrackId};
 use foretick::ingest::gate;
+use foretick::model::native;
+use foretick::model::onnx_ir::Graph;
+use foretick::model::watchdog::RunLimit;
 use foretick::source::simulator::Simulator;
 use foretick::types::Slot;
 use foretick::types::event::Record;
@@ -186,4 +189,21 @@ fn ten_thousand_tracks_are_small() {
     assert!(each <= 32 * 1024, "{each} bytes a track");
     assert!(bytes < 500 * 1024 * 1024, "{bytes} bytes");
     println!("{each} bytes a track, {bytes} for {TRACKS}");
+}
+
+#[test]
+fn networks_allocate_nothing_in_a_run() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/fixtures/nets");
+    let graphs = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let graphs = graphs.filter(|path| path.extension().is_some_and(|extension| extension == "onnx"));
+    let mut checked = 0;
+    for path in graphs.filter(|path| !path.display().to_string().contains("refused_")) {
+        let backend = native::compile(&Graph::parse(&std::fs::read(&path).unwrap()).unwrap(), None).unwrap();
+        let (row, mut out) = (vec![0.5; backend.input_width()], vec![0.0; backend.output_width()]);
+        let mut instance = backend.instance(&RunLimit::none()).unwrap();
+        let ((), allocations, _) = counted(|| instance.run(&row, &mut out).unwrap());
+        assert_eq!(allocations, 0, "{}", path.display());
+        checked += 1;
+    }
+    assert!(checked >= 60);
 }

@@ -4,97 +4,18 @@
 use std::fs;
 use std::path::Path;
 
-use foretick::model::native;
-use foretick::model::onnx_ir::Graph;
-use foretick::model::watchdog::RunLimit;
-use foretick::{Error, Status};
+use foretick::Status;
 
-/// Just enough of protobuf's wire format to write files that no library would write.
-mod wire {
-    pub fn varint(mut value: u64) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        while value >= 0x80 {
-            bytes.push(value as u8 | 0x80);
-            value >>= 7;
-        }
-        bytes.push(value as u8);
-        bytes
-    }
-    pub fn int(field: u64, value: i64) -> Vec<u8> {
-        [varint(field << 3), varint(value as u64)].concat()
-    }
-    pub fn bytes(field: u64, content: impl AsRef<[u8]>) -> Vec<u8> {
-        let content = content.as_ref();
-        [varint(field << 3 | 2), varint(content.len() as u64), content.to_vec()].concat()
-    }
-    pub fn float(field: u64, value: f32) -> Vec<u8> {
-        [varint(field << 3 | 5), value.to_le_bytes().to_vec()].concat()
-    }
-}
-use wire::{bytes, int};
+#[path = "support/graphs.rs"]
+mod graphs;
 
-fn model(graph: &[u8], opset: i64) -> Vec<u8> {
-    let import = |domain: &str, version| bytes(8, [bytes(1, domain), int(2, version)].concat());
-    [int(1, 8), bytes(7, graph), import("", opset), import("ai.onnx.ml", 3)].concat()
-}
-
-fn value(field: u64, name: &str, dims: &[i64]) -> Vec<u8> {
-    let shape: Vec<u8> = dims.iter().flat_map(|dim| bytes(1, int(1, *dim))).collect();
-    bytes(field, [bytes(1, name), bytes(2, bytes(1, [int(1, 1), bytes(2, shape)].concat()))].concat())
-}
-
-fn attr(name: &str, kind: i64, content: Vec<u8>) -> Vec<u8> {
-    bytes(5, [bytes(1, name), content, int(20, kind)].concat())
-}
-
-fn ints(name: &str, values: &[i64]) -> Vec<u8> {
-    attr(name, 7, values.iter().flat_map(|value| int(8, *value)).collect())
-}
-
-fn floats(name: &str, values: &[f32]) -> Vec<u8> {
-    attr(name, 6, values.iter().flat_map(|value| wire::float(7, *value)).collect())
-}
-
-fn texts(name: &str, values: &[&str]) -> Vec<u8> {
-    attr(name, 8, values.iter().flat_map(|value| bytes(9, value)).collect())
-}
-
-fn node(op: &str, domain: &str, inputs: &[&str], outputs: &[&str], attrs: &[u8]) -> Vec<u8> {
-    let inputs: Vec<u8> = inputs.iter().flat_map(|name| bytes(1, name)).collect();
-    let outputs: Vec<u8> = outputs.iter().flat_map(|name| bytes(2, name)).collect();
-    bytes(1, [inputs, outputs, bytes(4, op), attrs.to_vec(), bytes(7, domain)].concat())
-}
-
-fn tensor(name: &str, dims: &[i64], data: Vec<u8>) -> Vec<u8> {
-    let dims: Vec<u8> = dims.iter().flat_map(|dim| int(1, *dim)).collect();
-    [dims, int(2, 1), bytes(8, name), data].concat()
-}
-
-fn raw(values: &[f32]) -> Vec<u8> {
-    bytes(9, values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>())
-}
+use graphs::wire::{bytes, int};
+use graphs::{attempt, attr, floats, ints, model, node, raw, refused, tensor, texts, value};
 
 /// `y = x w` with the stored tensor given as bytes.
 fn product(weights: &[u8]) -> Vec<u8> {
     let graph = [node("MatMul", "", &["x", "w"], &["y"], &[]), bytes(5, weights), value(11, "x", &[1, 2]), value(12, "y", &[1, 1])].concat();
     model(&graph, 15)
-}
-
-fn attempt(file: &[u8]) -> Result<String, Error> {
-    Graph::parse(file).and_then(|graph| native::compile(&graph, None)).map(|backend| {
-        let (mut instance, mut out) = (backend.clone().instance(&RunLimit::none()).unwrap(), vec![0.0; backend.output_width()]);
-        instance.run(&vec![0.25; backend.input_width()], &mut out).unwrap();
-        instance.run(&vec![f32::NAN; backend.input_width()], &mut out).unwrap();
-        backend.summary()
-    })
-}
-
-#[track_caller]
-fn refused(file: &[u8], status: Status, text: &str) {
-    match attempt(file) {
-        Ok(summary) => panic!("accepted: {summary}"),
-        Err(error) => assert!(error.status() == status && error.text().contains(text), "{error}"),
-    }
 }
 
 /// A tree ensemble's node from its parts, so that tests can break one.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use foretick::Status;
 use foretick::model::backend::{Backend, Instance};
-use foretick::model::native;
+use foretick::model::native::{self, Level};
 use foretick::model::onnx_ir::{Dim, Graph};
 use foretick::model::watchdog::RunLimit;
 
@@ -110,11 +110,17 @@ fn run(backend: &Arc<dyn Backend>, row: &[f32]) -> Vec<f32> {
 
 #[test]
 fn every_fixture_gives_what_its_library_gives() {
-    let fixtures = fixtures();
-    assert!(fixtures.len() >= 20, "fixtures are missing");
+    let (fixtures, (nets, _)) = (fixtures(), nets());
+    assert!(fixtures.len() >= 20 && nets.len() >= 60, "fixtures are missing");
     let mut wrong = Vec::new();
-    for path in &fixtures {
-        let backend = compiled(path);
+    for path in fixtures.iter().chain(&nets) {
+        let backend = match native::compile(&parsed(path), None) {
+            Ok(backend) => backend,
+            Err(error) => {
+                wrong.push(format!("{}: {error}", path.display()));
+                continue;
+            }
+        };
         let table = Table::read(path, &*backend);
         assert!(table.rows.len() >= 30 && !table.columns.is_empty());
         let (mut worst, mut misses) = (0.0_f64, 0);
@@ -128,7 +134,7 @@ fn every_fixture_gives_what_its_library_gives() {
             }
         }
         let name = path.file_stem().unwrap().to_string_lossy().into_owned();
-        println!("{name:20} {} rows, worst {worst:.1e}, {} bytes; {}: {}", table.rows.len(), backend.memory_bytes(), backend.family(), backend.summary());
+        println!("{name:32} {} rows, worst {worst:.1e}, {} bytes; {}: {}", table.rows.len(), backend.memory_bytes(), backend.family(), backend.summary());
         if misses > 0 {
             wrong.push(format!("{name}: {misses} values, worst {worst:e}"));
         }
@@ -179,7 +185,7 @@ fn backends_say_what_they_are() {
 
 #[test]
 fn a_wrong_length_gives_nan_and_no_panic() {
-    for path in fixtures() {
+    for path in fixtures().into_iter().chain(nets().0) {
         let backend = compiled(&path);
         let (mut instance, mut out) = (instance(&backend), vec![0.0; backend.output_width()]);
         instance.run(&vec![1.0; backend.input_width() - 1], &mut out).unwrap();
@@ -193,7 +199,7 @@ fn a_wrong_length_gives_nan_and_no_panic() {
 /// Every sum over trees has one order: the answers of one row are the same bits every time, whatever ran before.
 #[test]
 fn answers_do_not_depend_on_scratch() {
-    for path in fixtures() {
+    for path in fixtures().into_iter().chain(nets().0) {
         let backend = compiled(&path);
         let row: Vec<f32> = [0.3, -1.2, 0.0, 2.5, -0.7].into_iter().cycle().take(backend.input_width()).collect();
         let first = run(&backend, &row);
@@ -202,6 +208,68 @@ fn answers_do_not_depend_on_scratch() {
         instance.run(&row, &mut out).unwrap();
         let bits = |values: &[f32]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
         assert_eq!(bits(&first), bits(&out), "{}", path.display());
+    }
+}
+
+/// The same bits whatever the instruction set, over the table's rows and over rows of denormals, extremes and what is not finite.
+#[test]
+fn every_instruction_set_gives_the_same_bits() {
+    let levels = Level::available();
+    for path in nets().0 {
+        let graph = parsed(&path);
+        let backends: Vec<Arc<dyn Backend>> = levels.iter().map(|level| native::compile_for(&graph, None, *level).unwrap()).collect();
+        let mut rows = Table::read(&path, &*backends[0]).rows;
+        let width = backends[0].input_width();
+        for special in [1.0e-40, -1.0e-45, 3.0e38, -3.0e38, 1.0e-20, f32::INFINITY, f32::NEG_INFINITY, f32::NAN] {
+            rows.push(vec![special; width]);
+            rows.push((0..width).map(|i| if i % 5 == 2 { special } else { (i as f32).sin() }).collect());
+        }
+        for row in &rows {
+            // Which NaN a NaN is, is not told.
+            let bits = |backend| run(backend, row).iter().map(|value| if value.is_nan() { u32::MAX } else { value.to_bits() }).collect::<Vec<_>>();
+            let first = bits(&backends[0]);
+            assert!(backends.iter().all(|backend| bits(backend) == first), "{} {row:?}", path.display());
+        }
+    }
+}
+
+/// A value that a network reads and that is not there must not become a number.
+#[test]
+fn nan_comes_out_of_every_network() {
+    for path in nets().0 {
+        let backend = compiled(&path);
+        assert!(!backend.accepts_missing());
+        let width = backend.input_width();
+        // Strides and causal heads need not reach every value of the window.
+        let everywhere = path.display().to_string().contains("cnn");
+        for at in [0, width / 2, width - 1] {
+            let mut row: Vec<f32> = (0..width).map(|i| (i as f32).cos()).collect();
+            row.iter_mut().enumerate().filter(|(index, _)| everywhere || *index == at).for_each(|(_, value)| *value = f32::NAN);
+            assert!(run(&backend, &row).iter().all(|value| value.is_nan()), "{} {at}", path.display());
+        }
+    }
+}
+
+/// A model of denormal inputs is as its library has it, and the caller's arithmetic is left alone.
+#[test]
+fn denormals_of_the_caller_survive_a_run() {
+    let backend = compiled(&folder().join("nets/lstm_2.script17.onnx"));
+    let tiny = std::hint::black_box(1.0e-40_f32);
+    assert!(run(&backend, &vec![tiny; backend.input_width()]).iter().all(|value| value.is_finite()));
+    assert!(tiny * std::hint::black_box(0.5) > 0.0);
+}
+
+#[test]
+fn networks_say_what_they_are() {
+    for (name, family, summary) in [
+        ("lstm_2.script17", "lstm", "LSTM "),
+        ("gru_2.dynamo18", "gru", "GRU "),
+        ("cnn_dilated.script17", "cnn", "conv "),
+        ("mlp_relu.dynamo18", "mlp", "dense "),
+        ("cnn_lstm.script17", "lstm", "conv "),
+    ] {
+        let backend = compiled(&folder().join(format!("nets/{name}.onnx")));
+        assert!((backend.family(), backend.summary().starts_with(summary)) == (family, true), "{name}: {} {}", backend.family(), backend.summary());
     }
 }
 

@@ -1,6 +1,5 @@
 //! `foretick demo`: a simulated market with a planted edge, driven through the engine.
 
-mod meter;
 mod report;
 mod run;
 

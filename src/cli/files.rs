@@ -46,8 +46,13 @@ impl Output {
 
     /// Writes text.
     pub fn write(&mut self, text: &str) -> Result<()> {
+        self.write_bytes(text.as_bytes())
+    }
+
+    /// Writes bytes.
+    pub fn write_bytes(&mut self, bytes: &[u8]) -> Result<()> {
         let Some(writer) = &mut self.writer else { return Ok(()) };
-        writer.write_all(text.as_bytes()).map_err(|error| io_error(&self.path, &error))
+        writer.write_all(bytes).map_err(|error| io_error(&self.path, &error))
     }
 
     /// Gives the file its name.

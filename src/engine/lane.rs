@@ -150,10 +150,7 @@ impl Lane {
             return Ok(at);
         }
         let reader = self.shared.store.reader(slot)?;
-        self.readers.push(reader.ok_or_else(|| {
-            let serving: Vec<String> = self.shared.store.slots().iter().map(|slot| slot.name.clone()).collect();
-            Error::new(Status::NoBundle, format!("slot \"{slot}\" serves no bundle: publish one first; slots that serve: [{}]", serving.join(", ")))
-        })?);
+        self.readers.push(reader.ok_or_else(|| self.shared.serves_none(slot))?);
         Ok(self.readers.len() - 1)
     }
 

@@ -3,7 +3,7 @@
 use super::answer::{Answer, MemberAnswer};
 use crate::clock::Timer;
 use crate::error::Status;
-use crate::features::spec::{Missing, Schema};
+use crate::features::spec::Schema;
 use crate::model::bundle::Member;
 use crate::model::instances::Instances;
 use crate::model::manifest::InputShape;
@@ -69,11 +69,8 @@ fn fill_rows(schema: &Schema, rows: Rows<'_>, input: &mut [f32]) {
             continue;
         }
         for (index, feature) in schema.features.iter().enumerate().filter(|(index, _)| valid[index / 64] >> (index % 64) & 1 == 0) {
-            row[index] = match feature.missing {
-                Missing::Abstain => 0.0,
-                Missing::Nan => f32::NAN,
-                Missing::Value(value) => value as f32,
-            };
+            // Where nothing may stand for it the prediction abstains, and the model is not run.
+            row[index] = feature.missing.replacement().unwrap_or(0.0);
         }
     }
 }

@@ -48,6 +48,7 @@ pub struct Shared {
     pub lanes: Mutex<Vec<(u16, Arc<LaneCounters>)>>,
     lane_numbers: Mutex<(Numbers, Vec<u64>)>,
     track_numbers: Mutex<Numbers>,
+    scorer_numbers: Mutex<Numbers>,
     /// Bundles that were opened; those that are gone are forgotten at the next look.
     bundles: Mutex<Vec<Weak<Bundle>>>,
     track_memory: AtomicUsize,
@@ -65,7 +66,7 @@ fn unique_epoch() -> u64 {
 impl Shared {
     pub fn new(config: EngineConfig) -> Shared {
         let clock = Clock::new(config.clock);
-        let watchdog = (config.threads > 0).then(Arc::<Watchdog>::default);
+        let watchdog = Watchdog::new(config.threads > 0);
         let most = config.backends.deadline_us.map_or(Duration::MAX, Duration::from_micros);
         Shared {
             config,
@@ -77,14 +78,15 @@ impl Shared {
             lanes: Mutex::default(),
             lane_numbers: Mutex::default(),
             track_numbers: Mutex::default(),
+            scorer_numbers: Mutex::default(),
             bundles: Mutex::default(),
             track_memory: AtomicUsize::new(0),
         }
     }
 
-    /// Who ends foreign runs; `None` without a housekeeping thread.
-    pub fn watchdog(&self) -> Option<&Arc<Watchdog>> {
-        self.store.policy().limit.watchdog.as_ref()
+    /// Who ends foreign runs.
+    pub fn watchdog(&self) -> &Watchdog {
+        &self.store.policy().limit.watchdog
     }
 
     /// The limit of the runs that check a bundle.
@@ -142,12 +144,21 @@ impl Shared {
     }
 
     pub fn take_track(&self) -> Result<u32> {
-        let mut tracks = self.track_numbers.lock();
-        let most = self.config.limits.tracks;
-        match tracks.out() < most {
-            true => Ok(tracks.take()),
-            false => Err(Error::new(Status::Limit, format!("limits.tracks is {most}"))),
-        }
+        take(&self.track_numbers, self.config.limits.tracks, "tracks")
+    }
+
+    pub fn take_scorer(&self) -> Result<u16> {
+        take(&self.scorer_numbers, self.config.limits.scorers, "scorers").map(|number| number as u16)
+    }
+
+    pub fn give_back_scorer(&self, number: u16) {
+        self.scorer_numbers.lock().give_back(u32::from(number));
+    }
+
+    /// What is asked of a slot that serves nothing.
+    pub fn serves_none(&self, slot: &str) -> Error {
+        let serving: Vec<String> = self.store.slots().iter().map(|slot| slot.name.clone()).collect();
+        Error::new(Status::NoBundle, format!("slot \"{slot}\" serves no bundle: publish one first; slots that serve: [{}]", serving.join(", ")))
     }
 
     pub fn give_back_track(&self, number: u32) {
@@ -194,9 +205,19 @@ impl Shared {
             ("streams", "Streams added.", u64::from(self.stream_count.load(Ordering::Relaxed))),
             ("lanes", "Lanes open.", lanes as u64),
             ("tracks", "Tracks open.", self.track_numbers.lock().out() as u64),
+            ("scorers", "Scorers open.", self.scorer_numbers.lock().out() as u64),
             ("slots", "Slots that serve.", self.store.slots().len() as u64),
             ("model_memory_bytes", "Models of the bundles that are open or serve.", self.model_bytes() as u64),
             ("track_memory_bytes", "Windows, features and state of tracks.", self.track_memory.load(Ordering::Relaxed) as u64),
         ]
+    }
+}
+
+/// The next number, as long as fewer than `most` are out.
+fn take(numbers: &Mutex<Numbers>, most: usize, what: &str) -> Result<u32> {
+    let mut numbers = numbers.lock();
+    match numbers.out() < most {
+        true => Ok(numbers.take()),
+        false => Err(Error::new(Status::Limit, format!("limits.{what} is {most}"))),
     }
 }

@@ -23,6 +23,18 @@ pub enum Missing {
     Value(f64),
 }
 
+impl Missing {
+    /// What stands for the value; `None` when nothing may.
+    #[must_use]
+    pub fn replacement(self) -> Option<f32> {
+        match self {
+            Missing::Abstain => None,
+            Missing::Nan => Some(f32::NAN),
+            Missing::Value(value) => Some(value as f32),
+        }
+    }
+}
+
 /// One feature of a schema.
 #[derive(Clone, Debug)]
 pub struct FeatureSpec {

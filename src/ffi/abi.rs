@@ -5,6 +5,7 @@ use std::mem::offset_of;
 
 use super::handle::BundleHandle;
 use super::sized::Versioned;
+use crate::engine::ScorerInfo;
 use crate::types::Flow;
 use crate::types::event::{Book, BookHead, EventHead, Level};
 
@@ -185,6 +186,41 @@ pub struct DetailsRecord {
     pub rows: u32,
 }
 
+/// What a scorer reads and gives.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct ScorerInfoRecord {
+    /// FORETICK_SCORER_INFO_INIT.
+    pub struct_size: u32,
+    /// F, values of a row.
+    pub features: u32,
+    /// W, rows of a window; 1 for a model that reads single rows.
+    pub window: u32,
+    /// Values that each row or window gives: the graph's float outputs, one after the other.
+    pub outputs: u32,
+    /// The generation that it stays with.
+    pub generation: u64,
+    /// FORETICK_BACKEND_* bits.
+    pub backend: u32,
+    /// FORETICK_SCORER_RAW or 0, as it was opened.
+    pub flags: u32,
+}
+
+impl ScorerInfoRecord {
+    /// The record of a scorer, for a caller whose struct has `size` bytes.
+    pub fn of(info: &ScorerInfo, size: usize) -> ScorerInfoRecord {
+        ScorerInfoRecord {
+            struct_size: size as u32,
+            features: info.features as u32,
+            window: info.window as u32,
+            outputs: info.outputs as u32,
+            generation: info.generation,
+            backend: u32::from(info.backend),
+            flags: u32::from(info.raw),
+        }
+    }
+}
+
 macro_rules! sized {
     ($($type:ident $first:literal;)*) => {$(
         const _: () = assert!(size_of::<$type>() >= $first && offset_of!($type, struct_size) == 0);
@@ -202,6 +238,7 @@ sized! {
     OutputRecord 80;
     MemberRecord 72;
     DetailsRecord 144;
+    ScorerInfoRecord 32;
 }
 
 /// A name as C reads it: cut at 31 bytes, padded with NULs.

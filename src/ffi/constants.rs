@@ -310,3 +310,5 @@ pub const FORETICK_TRACK_ANY_STREAM: u32 = 1;
 pub const FORETICK_PUBLISH_REPLACE: u32 = 1;
 /// foretick_track_row: scaled, as models see it.
 pub const FORETICK_ROW_SCALED: u32 = 1;
+/// foretick_scorer_open: rows are unscaled double, as features come.
+pub const FORETICK_SCORER_RAW: u32 = 1;

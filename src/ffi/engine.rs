@@ -25,7 +25,7 @@ pub unsafe extern "C" fn foretick_engine_open(config: *const c_char, config_len:
     })
 }
 
-/// Closes an engine with its lanes, tracks and bundles: waits for the callers inside, then every handle
+/// Closes an engine with its lanes, tracks, scorers and bundles: waits for the callers inside, then every handle
 /// of the engine is stale. Closing the zero handle is fine.
 ///
 /// threads: CONTROL. cost: blocks up to housekeeping.close_timeout_ms.

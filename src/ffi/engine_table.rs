@@ -10,6 +10,7 @@ use super::cell::Refused;
 use super::error::{Fail, Outcome};
 use super::handle::{ENGINES_MOST, HandleKind, INVALID, Key, next_generation};
 use super::lane_table::ClaimedLanes;
+use super::scorer_table::ClaimedScorers;
 use crate::engine::Engine;
 use crate::error::{Error, Status};
 use crate::model::bundle::Bundle;
@@ -98,7 +99,7 @@ impl Drop for Leave<'_> {
     }
 }
 
-/// Closes an engine, poisoned or not: waits for the callers inside, then ends lanes, tracks, bundles.
+/// Closes an engine, poisoned or not: waits for the callers inside, then ends lanes, tracks, scorers, bundles.
 pub fn close_engine(handle: u64) -> Outcome {
     let closing = Closing::begin(Key::unpack(HandleKind::Engine, handle)?)?;
     closing.entry.engine.stop_runs(true);
@@ -144,15 +145,16 @@ impl Drop for Closing {
     }
 }
 
-/// Waits until no other caller is inside, then closes the lanes; false when the time is up.
+/// Waits until no other caller is inside, then closes lanes and scorers; false when the time is up.
 fn quiet(entry: &Arc<EngineEntry>, deadline: Instant) -> bool {
     // The table and this caller hold one reference each.
     const OURS: usize = 2;
-    let mut lanes = ClaimedLanes::new(entry.number);
+    let (mut lanes, mut scorers) = (ClaimedLanes::new(entry.number), ClaimedScorers::new(entry.number));
     loop {
-        // Lanes come second: a caller inside the engine may be opening one.
-        if Arc::strong_count(entry) <= OURS && lanes.take() {
+        // They come second: a caller inside the engine may be opening one. Neither waits for the other to be idle.
+        if Arc::strong_count(entry) <= OURS && lanes.take() & scorers.take() {
             lanes.close();
+            scorers.close();
             return true;
         }
         if Instant::now() >= deadline {

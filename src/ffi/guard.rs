@@ -1,4 +1,5 @@
-//! The guard of every export: no panic crosses into C, and no call works before `init` or after a fork.
+//! The guard of every export: no panic crosses into C, no call works before `init` or after a fork, and the caller's floating-point
+//! mode neither reaches our arithmetic nor is changed by it.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -6,6 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use super::error::{Fail, Outcome, keep, keep_text};
 use super::fork::{Process, process};
 use crate::error::Status;
+use crate::model::denormals::ordinary;
 
 /// Runs an export's body when the library is initialised in this process; answers the status.
 #[inline]
@@ -16,14 +18,14 @@ pub fn guard(symbol: &'static str, body: impl FnOnce() -> Outcome) -> i32 {
 /// As [`guard`], for what works before `init`.
 #[inline]
 pub fn guard_always(symbol: &'static str, body: impl FnOnce() -> Outcome) -> i32 {
-    match caught(symbol, body) {
+    match caught(symbol, || ordinary(body)) {
         Some(Ok(())) => Status::Ok as i32,
         Some(Err(fail)) => keep(&fail) as i32,
         None => Status::Panic as i32,
     }
 }
 
-/// As [`guard_always`], but a failure leaves the text of the last one as it is.
+/// As [`guard_always`], but a failure leaves the text of the last one as it is. The body computes nothing.
 pub fn guard_silent(symbol: &'static str, body: impl FnOnce() -> Outcome) -> i32 {
     match caught(symbol, body) {
         Some(Ok(())) => Status::Ok as i32,
@@ -32,7 +34,7 @@ pub fn guard_silent(symbol: &'static str, body: impl FnOnce() -> Outcome) -> i32
     }
 }
 
-/// For exports that cannot fail: a panic answers the fallback.
+/// For exports that cannot fail and compute nothing: a panic answers the fallback.
 #[inline]
 pub fn guard_or<T>(symbol: &'static str, fallback: T, body: impl FnOnce() -> T) -> T {
     caught(symbol, body).unwrap_or(fallback)

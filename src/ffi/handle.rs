@@ -22,6 +22,8 @@ pub enum HandleKind {
     Lane = 3,
     /// A track.
     Track = 4,
+    /// A scorer.
+    Scorer = 5,
 }
 
 /// An engine. 0 is no engine; closing that one is fine.
@@ -56,6 +58,14 @@ pub struct TrackHandle {
     pub id: u64,
 }
 
+/// A scorer. 0 is no scorer; closing that one is fine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct ScorerHandle {
+    /// Opaque.
+    pub id: u64,
+}
+
 /// The parts of a handle without its kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Key {
@@ -75,6 +85,9 @@ const PART_MASK: u64 = (1 << PART) - 1;
 
 /// What a handle that names nothing is answered with.
 pub const INVALID: Fail = Fail::Plain(Status::InvalidHandle, "the handle is zero, closed, or of another kind or engine");
+
+/// What an object is answered with whose place is taken, which its number rules out.
+pub const NO_ROOM: Fail = Fail::Plain(Status::Internal, "a number of the engine is in use already");
 
 impl Key {
     /// The handle.

@@ -2,10 +2,11 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::cell::{Claim, OwnerCell, Refused};
-use super::error::{Fail, Outcome};
+use super::cell::{Claim, OwnerCell};
+use super::claims::Claims;
+use super::error::Outcome;
 use super::grow::Grow;
-use super::handle::{HandleKind, INVALID, Key, next_generation};
+use super::handle::{HandleKind, INVALID, Key, NO_ROOM, next_generation};
 use crate::engine::{Lane, TrackId, TrackSwitch};
 use crate::error::Status;
 
@@ -39,8 +40,6 @@ struct TrackCell {
     /// The veto of the track that is here; who owns it is the generation of its handle.
     switch: TrackSwitch,
 }
-
-const NO_ROOM: Fail = Fail::Plain(Status::Internal, "a number of the engine is in use already");
 
 /// Gives a new lane its handle.
 pub fn open_lane(engine: u16, lane: Lane) -> Outcome<u64> {
@@ -79,39 +78,23 @@ fn close_claimed(claim: Claim<'_, LaneEntry>) {
 /// Lanes of an engine that is about to be closed; dropping this lets them go on.
 pub struct ClaimedLanes {
     engine: u16,
-    claims: Vec<Claim<'static, LaneEntry>>,
+    claims: Claims<LaneEntry>,
 }
 
 impl ClaimedLanes {
     /// None yet.
     pub fn new(engine: u16) -> ClaimedLanes {
-        ClaimedLanes { engine, claims: Vec::new() }
+        ClaimedLanes { engine, claims: Claims::none() }
     }
 
-    /// Takes the lanes that nobody is inside of, and keeps them: callers are told that they are closing,
-    /// so busy lanes need not all be idle at one time. True when every lane of the engine is taken.
+    /// As [`Claims::take`].
     pub fn take(&mut self) -> bool {
-        let mut all = true;
-        for cell in BLOCKS.get(u32::from(self.engine)).into_iter().flat_map(|block| block.lanes.iter()) {
-            let Some(generation) = cell.occupant().filter(|generation| !self.has(*generation)) else { continue };
-            match cell.claim(generation) {
-                Ok(claim) => self.claims.push(claim),
-                // It was closed between the two looks.
-                Err(Refused::Stale) => {}
-                Err(_) => all = false,
-            }
-        }
-        all
-    }
-
-    /// Generations are unique in the process.
-    fn has(&self, generation: u32) -> bool {
-        self.claims.iter().any(|claim| claim.generation() == generation)
+        self.claims.take(BLOCKS.get(u32::from(self.engine)).into_iter().flat_map(|block| block.lanes.iter()))
     }
 
     /// Closes them all.
     pub fn close(self) {
-        self.claims.into_iter().for_each(close_claimed);
+        self.claims.close(close_claimed);
     }
 }
 

@@ -66,10 +66,11 @@ pub unsafe extern "C" fn foretick_build_info(buf: *mut c_char, cap: usize, len: 
 }
 
 fn build_info() -> String {
+    let backends = if cfg!(feature = "ort") { &["native", "ort"][..] } else { &["native"] };
     let abi = format!("{}.{}", FORETICK_ABI_VERSION >> 16, FORETICK_ABI_VERSION & 0xFFFF);
     json!({
         "version": env!("CARGO_PKG_VERSION"), "abi": abi, "rustc": env!("FORETICK_RUSTC"), "target": env!("FORETICK_TARGET"),
-        "profile": env!("FORETICK_PROFILE"), "commit": option_env!("FORETICK_COMMIT"), "backends": ["native"],
+        "profile": env!("FORETICK_PROFILE"), "commit": option_env!("FORETICK_COMMIT"), "backends": backends,
     })
     .to_string()
 }

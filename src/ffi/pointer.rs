@@ -16,7 +16,7 @@ fn wrong(status: Status, name: &'static str, rule: &'static str) -> Fail {
 
 /// A pointer that is not NULL and aligned for its type.
 #[inline]
-fn sound<T>(pointer: *const T, name: &'static str) -> Outcome {
+pub fn sound<T>(pointer: *const T, name: &'static str) -> Outcome {
     if pointer.is_null() {
         return Err(wrong(Status::NullPointer, name, "must not be NULL"));
     }

@@ -31,6 +31,7 @@ fn last_error() -> String {
 /// Calls an export with zero handles and NULL pointers; those that cannot fail answer as if OK.
 fn call(symbol: &str) -> i32 {
     let (engine, bundle, lane, track) = (EngineHandle::default(), BundleHandle::default(), LaneHandle::default(), TrackHandle::default());
+    let scorer = ScorerHandle::default();
     // SAFETY: NULL pointers are refused before anything is read.
     unsafe {
         match symbol {
@@ -61,6 +62,10 @@ fn call(symbol: &str) -> i32 {
             "foretick_track_enable" => foretick_track_enable(track, 1),
             "foretick_track_details" => foretick_track_details(track, null_mut()),
             "foretick_track_row" => foretick_track_row(track, 0, null_mut(), 0, null_mut(), null_mut()),
+            "foretick_scorer_open" => foretick_scorer_open(engine, null(), 0, null(), 0, 0, null_mut()),
+            "foretick_scorer_info" => foretick_scorer_info(scorer, null_mut()),
+            "foretick_scorer_run" => foretick_scorer_run(scorer, null(), 0, 0, null_mut(), 0),
+            "foretick_scorer_close" => foretick_scorer_close(scorer),
             other => unreachable!("{other} is not called here"),
         }
     }
@@ -124,6 +129,64 @@ fn a_panic_inside_an_engine_poisons_it_and_close_works() {
     assert_eq!((advance(lane), foretick_engine_close(engine)), (FORETICK_INVALID_HANDLE, FORETICK_INVALID_HANDLE));
 }
 
+/// A scorer of the shipped simulation's regression.
+fn scorer_of(engine: EngineHandle) -> ScorerHandle {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/models/sim/v1");
+    let (mut bundle, mut generation, mut scorer) = (BundleHandle::default(), 0, ScorerHandle::default());
+    // SAFETY: every pointer is to a local or a text of the length that is passed.
+    unsafe {
+        assert_eq!(foretick_bundle_open(engine, folder.as_ptr().cast(), folder.len(), 0, &mut bundle), FORETICK_OK);
+        let item = PublishRecord { struct_size: size_of::<PublishRecord>() as u32, flags: 0, slot: c"s".as_ptr(), slot_len: 1, bundle };
+        assert_eq!(foretick_slot_publish(engine, &item, 1, &mut generation), FORETICK_OK);
+        assert_eq!(foretick_scorer_open(engine, c"s".as_ptr(), 1, c"lr".as_ptr(), 2, 0, &mut scorer), FORETICK_OK);
+    }
+    scorer
+}
+
+fn info(scorer: ScorerHandle) -> i32 {
+    let mut info = ScorerInfoRecord { struct_size: 32, features: 0, window: 0, outputs: 0, generation: 0, backend: 0, flags: 0 };
+    // SAFETY: the record is a local.
+    unsafe { foretick_scorer_info(scorer, &mut info) }
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "a shipped bundle takes Miri too long")]
+fn a_scorer_has_one_caller_and_a_panic_poisons_it_until_it_is_closed() {
+    quiet();
+    let (engine, lane) = opened();
+    let scorer = scorer_of(engine);
+    // SAFETY: no rows.
+    let run = || unsafe { foretick_scorer_run(scorer, null(), 0, 0, null_mut(), 0) };
+    let inside = scorer_table::with_scorer(scorer.id, |_| Ok((run(), info(scorer), foretick_scorer_close(scorer), advance(lane))));
+    assert_eq!(inside.ok(), Some((FORETICK_BUSY, FORETICK_BUSY, FORETICK_BUSY, FORETICK_OK)));
+    assert_eq!((run(), info(scorer)), (FORETICK_OK, FORETICK_OK));
+    let status = guard::guard("test", || scorer_table::with_scorer::<()>(scorer.id, |_| panic!("injected")));
+    assert_eq!((status, run(), info(scorer)), (FORETICK_PANIC, FORETICK_POISONED, FORETICK_POISONED));
+    assert_eq!((foretick_scorer_close(scorer), run(), foretick_scorer_close(scorer)), (FORETICK_OK, FORETICK_INVALID_HANDLE, FORETICK_INVALID_HANDLE));
+    assert_eq!(foretick_engine_close(engine), FORETICK_OK);
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "a shipped bundle takes Miri too long")]
+fn closing_an_engine_takes_its_scorers_along_or_none() {
+    let (engine, lane) = opened();
+    let scorer = scorer_of(engine);
+    let (entered, wait) = std::sync::mpsc::channel();
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            let inside = scorer_table::with_scorer(scorer.id, |_| {
+                entered.send(()).unwrap();
+                std::thread::sleep(std::time::Duration::from_millis(20));
+                Ok(())
+            });
+            assert!(inside.is_ok());
+        });
+        wait.recv().unwrap();
+        assert_eq!(foretick_engine_close(engine), FORETICK_OK);
+    });
+    assert_eq!((info(scorer), advance(lane)), (FORETICK_INVALID_HANDLE, FORETICK_INVALID_HANDLE));
+}
+
 #[test]
 fn an_engine_in_use_says_busy_and_stays_usable() {
     let (engine, lane) = opened();
@@ -165,5 +228,5 @@ fn constants_are_those_of_the_library() {
     assert_eq!((FORETICK_ACTION_ABSTAIN, FORETICK_ACTION_BUY), (Action::Abstain as u8, Action::Buy as u8));
     assert_eq!((FORETICK_PHASE_VOLATILE, FORETICK_SIGNAL_DEGRADED), (Phase::Volatile as u8, flag::DEGRADED));
     assert_eq!((FORETICK_REASON_HOST_VETO, FORETICK_BUSY), (reason::HOST_VETO, Status::Busy as i32));
-    assert_eq!(FORETICK_TRACK_ANY_STREAM, crate::engine::TRACK_ANY_STREAM);
+    assert_eq!((FORETICK_TRACK_ANY_STREAM, FORETICK_SCORER_RAW), (crate::engine::TRACK_ANY_STREAM, crate::engine::SCORER_RAW));
 }

@@ -63,8 +63,9 @@ impl Bundle {
 
 impl Member {
     fn describe(&self, manifest: &Manifest) -> Value {
+        let outputs: Vec<Value> = self.backend.outputs().iter().map(|port| json!({ "tensor": port.name, "values": port.width() })).collect();
         let mut description = json!({
-            "name": self.spec.name, "file": self.spec.file.file, "family": self.backend.family(), "summary": self.backend.summary(),
+            "name": self.spec.name, "outputs": outputs, "file": self.spec.file.file, "family": self.backend.family(), "summary": self.backend.summary(),
             "input": self.spec.input.name(), "backend": backend::name(self.backend.bits()), "why": self.why, "enabled": self.spec.enabled,
             "memory_bytes": self.backend.memory_bytes(), "golden_checked": self.worst.checked, "golden_worst_share": self.worst.share,
         });

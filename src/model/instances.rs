@@ -26,18 +26,24 @@ impl RunPolicy {
     pub fn of(&self, member: &Member) -> Result<RunLimit> {
         let named = member.spec.deadline_us.map(Duration::from_micros);
         let foreign = member.backend.bits() & backend::NATIVE == 0;
-        if foreign && named.is_some() && self.limit.watchdog.is_none() {
-            let text = format!(
-                "model {}: deadline_us is kept by the housekeeping thread, and threads = 0 has none; open the engine with threads = 1, or run the model natively",
-                member.spec.name
-            );
-            return Err(Error::new(Status::Unsupported, text));
+        if foreign && named.is_some() && !self.limit.watchdog.keeps_deadlines() {
+            let text = "deadline_us is kept by the housekeeping thread, and threads = 0 has none; open the engine with threads = 1, or run the model natively";
+            return Err(Error::new(Status::Unsupported, text.to_owned()));
         }
         let most = match self.limit.clock.source() {
             ClockSource::System => named.unwrap_or(DEFAULT_LIMIT).min(self.limit.most),
             ClockSource::Host => PATIENT_LIMIT,
         };
         Ok(RunLimit { most, ..self.limit.clone() })
+    }
+
+    /// A working copy of a member. A foreign session is made and warmed here, so this may take long.
+    ///
+    /// # Errors
+    /// What the member's backend says, with the member's name.
+    pub fn instance(&self, member: &Member) -> Result<Box<dyn Instance>> {
+        let made = self.of(member).and_then(|limit| member.backend.clone().instance(&limit));
+        made.map_err(|error| error.within(&format!("model {}", member.spec.name)))
     }
 }
 
@@ -60,12 +66,8 @@ impl Instances {
     /// # Errors
     /// What a member's backend says, with the member's name.
     pub fn new(generation: Arc<Generation>, policy: &RunPolicy) -> Result<Instances> {
-        let made = |member: &Member| {
-            let instance = policy.of(member).and_then(|limit| member.backend.clone().instance(&limit));
-            instance.map_err(|error| error.within(&format!("model {}", member.spec.name)))
-        };
         let of = &generation.bundle.members;
-        let members = of.iter().map(made).collect::<Result<_>>()?;
+        let members = of.iter().map(|member| policy.instance(member)).collect::<Result<_>>()?;
         let widest = |width: fn(&Member) -> usize| vec![0.0; of.iter().map(width).max().unwrap_or(0)];
         let (input, out) = (widest(|member| member.backend.input_width()), widest(|member| member.backend.output_width()));
         Ok(Instances { generation, members, input, out })

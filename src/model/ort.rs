@@ -1,7 +1,7 @@
 //! Models on ONNX Runtime. The only file that knows `ort`.
 //!
 //! The library is loaded once a process, explicitly: any call of `ort` before that would panic where it is missing. Its environment is
-//! never released: at exit its threads and statics may be gone already. A session runs on the caller's thread, with one intra-op
+//! never released, and no session once the process is ending: threads and statics may be gone by then. A session runs on the caller's thread, with one intra-op
 //! thread, on buffers that are bound once; denormals are flushed meanwhile, because a denormal-heavy model ran 124 times slower, but
 //! not around trees, whose comparisons stay exact.
 
@@ -21,10 +21,12 @@ use sha2::{Digest, Sha256};
 use crate::error::{Error, Result, Status};
 use crate::model::backend::{Backend, Instance, Port};
 use crate::model::denormals::flushed;
+use crate::model::exit::{Work, wait_before_statics, wait_before_statics_of};
 use crate::model::manifest::hex;
-use crate::model::onnx_ir::{Graph, shown};
+use crate::model::onnx_ir::{Graph, Node, shown};
+use crate::model::runtime_check::check;
 use crate::model::runtime_library::{HOW_TO_GET, find};
-use crate::model::watchdog::{RunLimit, Running, Watch};
+use crate::model::watchdog::{RunLimit, Watch};
 use crate::types::prediction::backend;
 
 /// The library that was loaded.
@@ -68,23 +70,24 @@ fn same_file(runtime: &Runtime, configured: Option<&Path>) -> Result<()> {
 }
 
 fn load(path: PathBuf) -> Result<Runtime> {
+    let _work = begin()?;
     let unusable = |status: Status, what: &str| Error::new(status, format!("{}: {what}; {HOW_TO_GET}", path.display()));
-    let bytes = std::fs::read(&path).map_err(|error| unusable(Status::RuntimeMissing, &error.to_string()))?;
-    let sha256 = Sha256::digest(&bytes).into();
-    drop(bytes);
-    let builder = ort::init_from(&path).map_err(|error| match error {
-        ort::LoadDynamicError::Dlopen { error, .. } => unusable(Status::RuntimeMissing, &format!("it cannot be loaded: {error}")),
-        ort::LoadDynamicError::BadVersion { version_str, .. } => {
-            unusable(Status::RuntimeVersion, &format!("it is version {version_str}, at least 1.{} is needed", ort::MINOR_VERSION))
-        }
-        ort::LoadDynamicError::MissingApi { .. } => unusable(Status::RuntimeVersion, "it is not ONNX Runtime: it has no OrtGetApiBase"),
-        other => unusable(Status::RuntimeVersion, &other.to_string()),
-    })?;
+    let content = std::fs::read(&path).map_err(|error| unusable(Status::RuntimeMissing, &error.to_string()))?;
+    check(&path, &content, ort::MINOR_VERSION).map_err(|(status, what)| unusable(status, &what))?;
+    let sha256 = Sha256::digest(&content).into();
+    drop(content);
+    let builder = ort::init_from(&path).map_err(|error| unusable(Status::RuntimeVersion, &error.to_string()))?;
     // Errors come back as statuses; a host's stderr is not ours to write to.
     let environment = builder.with_name("foretick").with_telemetry(false).build();
     let environment = environment.map_err(|error| unusable(Status::RuntimeVersion, &error.to_string()))?;
     environment.set_log_level(LogLevel::Fatal);
+    wait_before_statics();
     Ok(Runtime { environment, build: ort::info(), path, sha256 })
+}
+
+/// Making or freeing a session begins.
+fn begin() -> Result<Work> {
+    Work::begin().ok_or_else(|| Error::new(Status::Closing, "the process is ending"))
 }
 
 /// A graph that ONNX Runtime runs.
@@ -104,10 +107,12 @@ impl Model {
     /// # Errors
     /// `MODEL`, `OPERATOR`, `CONTRACT` for inputs and outputs that are no numbers; `DEADLINE`, `OUT_OF_MEMORY`, `BACKEND` of that run.
     pub fn open(runtime: Arc<Runtime>, bytes: &[u8], graph: &Graph, shapes: &[Vec<usize>], takes_missing: bool, limit: &RunLimit) -> Result<Model> {
+        let _work = begin()?;
         let inputs = graph.inputs.iter().zip(shapes).map(|(input, dims)| Port { name: input.name.clone(), dims: dims.clone() }).collect();
         let has_trees = graph.nodes.iter().any(|node| node.op.starts_with("TreeEnsemble"));
         let mut model = Model { runtime, bytes: bytes.into(), inputs, outputs: Vec::new(), takes_missing, has_trees };
         model.outputs = Run::open(&model, limit)?.outputs.into_iter().map(|buffer| buffer.port).collect();
+        wait_before_statics_of(graph.nodes.iter().map(Node::title));
         if model.outputs.is_empty() {
             return Err(Error::new(Status::Contract, "the graph has no float output; maps (ZipMap) and sequences are not read, export with zipmap=False"));
         }
@@ -164,7 +169,8 @@ impl Backend for Model {
     }
 
     fn instance(self: Arc<Self>, limit: &RunLimit) -> Result<Box<dyn Instance>> {
-        Ok(Box::new(Run::open(&self, limit)?))
+        let _work = begin()?;
+        Ok(Box::new(Kept(Some(Run::open(&self, limit)?))))
     }
 
     fn memory_bytes(&self) -> usize {
@@ -183,7 +189,7 @@ struct Run {
     inputs: Vec<Buffer>,
     outputs: Vec<Buffer>,
     options: Arc<RunOptions>,
-    watch: Option<Arc<Watch>>,
+    watch: Arc<Watch>,
     limit: RunLimit,
     takes_missing: bool,
     has_trees: bool,
@@ -216,11 +222,9 @@ impl Run {
     fn open(model: &Model, limit: &RunLimit) -> Result<Run> {
         let session = model.session()?;
         let options = Arc::new(RunOptions::new().map_err(|error| run_error(&error))?);
-        let watch = limit.watchdog.as_ref().map(|watchdog| {
-            let options = options.clone();
-            // There is nobody to tell: a run that cannot be stopped ends when it ends.
-            watchdog.watch(limit.most, move || drop(options.terminate()))
-        });
+        let stopped = options.clone();
+        // There is nobody to tell: a run that cannot be stopped ends when it ends.
+        let watch = limit.watchdog.watch(limit.most, move || drop(stopped.terminate()));
         let binding = session.create_binding().map_err(|error| run_error(&error))?;
         let Model { takes_missing, has_trees, .. } = *model;
         let mut run = Run { session, binding, inputs: Vec::new(), outputs: Vec::new(), options, watch, limit: limit.clone(), takes_missing, has_trees };
@@ -281,17 +285,20 @@ impl Run {
     /// One run under the limit.
     fn guarded<R>(&mut self, work: impl FnOnce(&mut Session, &IoBinding, &RunOptions) -> ort::Result<R>) -> Result<R> {
         let timer = self.limit.clock.start();
-        let running = self.watch.as_ref().map(|watch| watch.enter());
-        if self.limit.is_closing() {
-            running.map(Running::leave);
-            return Err(Error::new(Status::Closing, "the engine is being closed"));
-        }
+        let running = self.watch.enter();
         let (session, binding, options) = (&mut self.session, &self.binding, &*self.options);
-        let answer = if self.has_trees { work(session, binding, options) } else { flushed(|| work(session, binding, options)) };
-        let stopped = running.is_some_and(Running::leave);
+        let answer = match self.limit.watchdog.is_closing() {
+            true => None,
+            false if self.has_trees => Some(work(session, binding, options)),
+            false => Some(flushed(|| work(session, binding, options))),
+        };
+        let stopped = running.leave();
         if stopped {
-            self.options.unterminate().map_err(|error| run_error(&error))?;
+            options.unterminate().map_err(|error| run_error(&error))?;
         }
+        let Some(answer) = answer.filter(|_| !stopped || !self.limit.watchdog.is_closing()) else {
+            return Err(Error::new(Status::Closing, "the engine is being closed"));
+        };
         if stopped || u128::from(timer.elapsed_ns()) > self.limit.most.as_nanos() {
             return Err(Error::new(Status::Deadline, format!("the run took longer than {} us", self.limit.most.as_micros())));
         }
@@ -319,7 +326,7 @@ fn wrong_length(length: usize) -> Error {
     Error::new(Status::Shape, format!("{length} values are not what the graph reads"))
 }
 
-impl Instance for Run {
+impl Run {
     fn run(&mut self, input: &[f32], out: &mut [f32]) -> Result<()> {
         self.write_inputs(input)?;
         self.guarded(|session, binding, options| session.run_binding_with_options(binding, options).map(drop))?;
@@ -330,6 +337,25 @@ impl Instance for Run {
             rest = more;
         }
         Ok(())
+    }
+}
+
+/// A session in the hands of a lane: freed while the library is whole, else left to the process's end.
+#[derive(Debug)]
+struct Kept(Option<Run>);
+
+impl Instance for Kept {
+    fn run(&mut self, input: &[f32], out: &mut [f32]) -> Result<()> {
+        self.0.as_mut().map_or_else(|| Err(Error::new(Status::Closing, "the process is ending")), |run| run.run(input, out))
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        match Work::begin() {
+            Some(_work) => drop(self.0.take()),
+            None => std::mem::forget(self.0.take()),
+        }
     }
 }
 

@@ -1,11 +1,13 @@
 //! Deadlines of runs that may not come back: a foreign runtime can meet an endless loop.
 //!
 //! A run marks its word RUNNING and clears it when it is back; it reads no clock for this. The watchdog looks at every word now and
-//! then, and stops a run that it has seen for longer than its limit. A run therefore ends within its limit and two looks.
+//! then, and stops a run that it has seen for longer than its limit. A run therefore ends within its limit and two looks. Closing an
+//! engine and ending the process stop runs at once, by the thread that does it.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
+use std::thread::Thread;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -29,8 +31,8 @@ const PHASE: u64 = 3;
 /// How long an instance's runs may take, and who watches.
 #[derive(Clone, Debug)]
 pub struct RunLimit {
-    /// Who stops a run that takes longer; `None` when nobody does (`threads = 0`).
-    pub watchdog: Option<Arc<Watchdog>>,
+    /// Who stops runs.
+    pub watchdog: Arc<Watchdog>,
     /// Most time of a run.
     pub most: Duration,
     /// By this clock a run that came back late is late; by a host's clock none is.
@@ -38,26 +40,26 @@ pub struct RunLimit {
 }
 
 impl RunLimit {
-    /// Nobody watches: for native models, which always come back.
+    /// No limit: for native models, which always come back.
     #[must_use]
     pub fn none() -> RunLimit {
-        RunLimit { watchdog: None, most: Duration::MAX, clock: Clock::new(ClockSource::Host) }
-    }
-
-    /// The engine is being closed: a run must not go on. To be asked after a run was marked, so that either the run sees the
-    /// closing or the watchdog sees the run.
-    #[must_use]
-    pub fn is_closing(&self) -> bool {
-        self.watchdog.as_ref().is_some_and(|watchdog| watchdog.closing.load(Ordering::SeqCst))
+        RunLimit { watchdog: Watchdog::new(false), most: Duration::MAX, clock: Clock::new(ClockSource::Host) }
     }
 }
 
 /// Looks after the runs of one engine.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Watchdog {
     seen: Mutex<Vec<Seen>>,
     closing: AtomicBool,
+    keeps_deadlines: bool,
+    keeper: OnceLock<Thread>,
 }
+
+/// The process is ending: no run begins any more.
+static ENDING: AtomicBool = AtomicBool::new(false);
+/// Every watchdog of the process.
+static ALL: Mutex<Vec<Weak<Watchdog>>> = Mutex::new(Vec::new());
 
 /// What the watchdog knows of an instance.
 #[derive(Debug)]
@@ -126,16 +128,50 @@ impl Running<'_> {
 }
 
 impl Watchdog {
+    /// Nothing is watched yet. `keeps_deadlines`: a thread calls [`Watchdog::look`] as often as it asks for; without one runs are
+    /// stopped only when the engine closes or the process ends.
+    #[must_use]
+    pub fn new(keeps_deadlines: bool) -> Arc<Watchdog> {
+        let watchdog = Arc::new(Watchdog { seen: Mutex::default(), closing: AtomicBool::new(false), keeps_deadlines, keeper: OnceLock::new() });
+        let mut all = ALL.lock();
+        all.retain(|other| other.strong_count() > 0);
+        all.push(Arc::downgrade(&watchdog));
+        watchdog
+    }
+
+    /// Whether a run that takes too long is stopped.
+    #[must_use]
+    pub fn keeps_deadlines(&self) -> bool {
+        self.keeps_deadlines
+    }
+
+    /// This thread is unparked when there is more to look at: it need not look often while nothing is watched.
+    pub fn wake(&self, keeper: Thread) {
+        // A watchdog has one keeper all its life.
+        let _ = self.keeper.set(keeper);
+    }
+
     /// Watches an instance's runs: `stop` ends the one in progress, from another thread. Dropping the answer ends the watch.
     pub fn watch(&self, most: Duration, stop: impl Fn() + Send + Sync + 'static) -> Arc<Watch> {
         let watch = Arc::new(Watch { word: AtomicU64::new(IDLE), most, stop: Box::new(stop) });
         self.seen.lock().push(Seen { watch: Arc::downgrade(&watch), word: IDLE, since: Instant::now() });
+        self.keeper.get().into_iter().for_each(Thread::unpark);
         watch
     }
 
-    /// From now on no run begins and those in progress are stopped at the next look; `false` undoes it.
+    /// Stops the runs in progress and lets no new one begin; `false` undoes it.
     pub fn close(&self, closing: bool) {
         self.closing.store(closing, Ordering::SeqCst);
+        if closing {
+            // One look is enough: a run is marked before it asks, so either it sees the closing or this sees the run.
+            self.look();
+        }
+    }
+
+    /// The engine is being closed, or the process ends: a run must not go on. To be asked after the run was marked.
+    #[must_use]
+    pub fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::SeqCst) || is_ending()
     }
 
     /// Whether any run is in progress.
@@ -146,7 +182,7 @@ impl Watchdog {
 
     /// Looks at every run and stops those that are overdue; answers when to look again, `None` when nothing is watched.
     pub fn look(&self) -> Option<Duration> {
-        let (now, closing) = (Instant::now(), self.closing.load(Ordering::SeqCst));
+        let (now, closing) = (Instant::now(), self.is_closing());
         let mut next: Option<Duration> = None;
         self.seen.lock().retain_mut(|seen| {
             let Some(watch) = seen.watch.upgrade() else { return false };
@@ -165,6 +201,33 @@ impl Watchdog {
     }
 }
 
+/// Whether the process is ending.
+#[must_use]
+pub fn is_ending() -> bool {
+    ENDING.load(Ordering::SeqCst)
+}
+
+/// Stops every run of the process and lets none begin any more, for good.
+#[cfg(feature = "ort")]
+pub fn end_runs() {
+    ENDING.store(true, Ordering::SeqCst);
+    for watchdog in all() {
+        watchdog.look();
+    }
+}
+
+/// Whether any run of the process is in progress.
+#[cfg(feature = "ort")]
+#[must_use]
+pub fn any_run() -> bool {
+    all().iter().any(|watchdog| watchdog.is_busy())
+}
+
+#[cfg(feature = "ort")]
+fn all() -> Vec<Arc<Watchdog>> {
+    ALL.lock().iter().filter_map(Weak::upgrade).collect()
+}
+
 /// A watchdog with a thread of its own, for what runs without an engine. Dropping it ends the thread.
 #[derive(Debug)]
 pub struct Patrol {
@@ -179,7 +242,7 @@ impl Patrol {
     /// # Errors
     /// `THREAD`.
     pub fn start() -> crate::error::Result<Patrol> {
-        let watchdog = Arc::new(Watchdog::default());
+        let watchdog = Watchdog::new(true);
         let (stop, stopped) = std::sync::mpsc::channel();
         let ours = watchdog.clone();
         let run = move || {
@@ -196,7 +259,7 @@ impl Patrol {
     /// A limit that this thread watches over.
     #[must_use]
     pub fn limit(&self, most: Duration) -> RunLimit {
-        RunLimit { watchdog: Some(self.watchdog.clone()), most, clock: Clock::new(ClockSource::System) }
+        RunLimit { watchdog: self.watchdog.clone(), most, clock: Clock::new(ClockSource::System) }
     }
 }
 
@@ -225,7 +288,7 @@ mod tests {
 
     #[test]
     fn a_run_is_stopped_only_when_it_was_seen_for_its_whole_limit() {
-        let watchdog = Watchdog::default();
+        let watchdog = Watchdog::new(true);
         let (watch, stops) = counted(&watchdog, Duration::from_millis(5));
         let running = watch.enter();
         watchdog.look();
@@ -240,13 +303,13 @@ mod tests {
 
     #[test]
     fn closing_stops_what_runs_and_reopening_ends_that() {
-        let watchdog = Watchdog::default();
+        let watchdog = Watchdog::new(true);
         let (watch, _) = counted(&watchdog, Duration::from_secs(3_600));
-        watchdog.close(true);
         let running = watch.enter();
-        assert!(watchdog.is_busy());
-        watchdog.look();
+        assert!(watchdog.is_busy() && !watchdog.is_closing());
+        watchdog.close(true);
         assert!(running.leave() && !watchdog.is_busy());
+        assert!(watchdog.is_closing(), "a run that was marked after the look sees it");
         watchdog.close(false);
         let running = watch.enter();
         watchdog.look();
@@ -255,7 +318,7 @@ mod tests {
 
     #[test]
     fn a_watch_that_is_dropped_is_forgotten() {
-        let watchdog = Watchdog::default();
+        let watchdog = Watchdog::new(true);
         let (watch, _) = counted(&watchdog, Duration::from_millis(4));
         assert_eq!(watchdog.look(), Some(Duration::from_millis(1)));
         drop(watch);
@@ -265,7 +328,7 @@ mod tests {
     #[test]
     fn a_stop_never_hits_the_run_after_the_one_that_it_was_meant_for() {
         const RUNS: u64 = if cfg!(miri) { 50 } else { 20_000 };
-        let watchdog = Arc::new(Watchdog::default());
+        let watchdog = Watchdog::new(true);
         let flag = Arc::new(AtomicBool::new(false));
         let raised = flag.clone();
         let watch = watchdog.watch(Duration::ZERO, move || raised.store(true, Ordering::SeqCst));

@@ -14,6 +14,7 @@ mod limits;
 mod opportunity;
 mod order;
 mod recovery;
+mod scorer;
 mod sets;
 mod stacking;
 mod steps;

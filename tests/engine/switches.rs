@@ -117,3 +117,34 @@ fn a_track_is_vetoed_alone_and_from_any_thread() {
     bench.engine.enable_slot("s", false).unwrap();
     assert_eq!(bench.decide(first, &bar(bench.stream, 2, 2.0)).reasons, reason::HOST_VETO | reason::DISABLED);
 }
+
+#[test]
+fn a_switch_is_obeyed_at_once_while_others_publish() {
+    let (mut bench, track) = Bench::start(&two());
+    // `a` changes its number with every publish.
+    let options = [two(), Options { members: vec![always("b", 0.5), always("a", 0.9)], version: 2, ..two() }];
+    let bundles = options.map(|options| crate::support::bench::open(&bench.engine, &options).unwrap());
+    let Bench { engine, lane, stream } = &mut bench;
+    let (engine, stop) = (&*engine, std::sync::atomic::AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for round in (0usize..).take_while(|_| !stop.load(std::sync::atomic::Ordering::Relaxed)) {
+                engine.publish_one("s", bundles[round % 2].clone()).unwrap();
+            }
+        });
+        let mut generations = std::collections::BTreeSet::new();
+        let obeyed = (0..2_000_000).find_map(|minute| {
+            let on = minute % 2 == 1;
+            engine.enable_member("s", "a", on).unwrap();
+            let event = bar(*stream, minute, 1.0);
+            lane.push(foretick::types::event::Record::slots(&event)).unwrap();
+            let p = lane.predict(track, event.head.known_ns).unwrap();
+            generations.insert(p.generation);
+            let obeyed = p.members_total - p.members_used == u8::from(!on);
+            // Enough swaps and switches have met, or one of them was lost.
+            (!obeyed || generations.len() > 500).then_some(obeyed)
+        });
+        stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        assert_eq!(obeyed, Some(true), "{} generations were seen", generations.len());
+    });
+}

@@ -87,6 +87,40 @@ pub fn ratio(width: usize) -> Vec<u8> {
     model(graph)
 }
 
+/// sum = x + h, one value each.
+pub fn sum() -> Vec<u8> {
+    let node = Message::default().text(1, "x").text(1, "h").text(2, "sum").text(4, "Add");
+    let graph = Message::default().inner(1, node).text(2, "sum").inner(11, value("x", 1, Some(1))).inner(11, value("h", 1, Some(1)));
+    model(graph.inner(12, value("sum", 1, Some(1))))
+}
+
+const GRAPH: u64 = 5;
+
+/// `y` = `x` through this many loops, each in the body of the one around it, none of which goes round.
+pub fn nested(depth: usize) -> Vec<u8> {
+    let scalar = |name: &str, element| {
+        let tensor = Message::default().int(1, element).inner(2, Message::default());
+        Message::default().text(1, name).inner(2, Message::default().inner(1, tensor))
+    };
+    let mut inner = Message::default().text(1, "v0").text(2, "w0").text(4, "Identity");
+    for level in 1..=depth {
+        let [condition, goes, iteration, v, w] = ["c", "g", "i", "v", "w"].map(|name| format!("{name}{level}"));
+        let (below, above) = (format!("v{}", level - 1), format!("w{}", level - 1));
+        let keep = Message::default().text(1, &condition).text(2, &goes).text(4, "Identity");
+        let enter = Message::default().text(1, &v).text(2, &below).text(4, "Identity");
+        let leave = Message::default().text(1, &above).text(2, &w).text(4, "Identity");
+        let body = Message::default().inner(1, keep).inner(1, enter).inner(1, inner).inner(1, leave).text(2, "body");
+        let body = body.inner(11, scalar(&iteration, 7)).inner(11, scalar(&condition, 9)).inner(11, value(&v, 1, Some(1)));
+        let body = body.inner(12, scalar(&goes, 9)).inner(12, value(&w, 1, Some(1)));
+        let (given, made) = if level == depth { ("x".to_owned(), "y".to_owned()) } else { (format!("v{level}"), format!("w{level}")) };
+        let node = Message::default().text(1, "").text(1, "go").text(1, &given).text(2, &made).text(4, "Loop");
+        inner = node.inner(5, attribute("body", GRAPH).inner(6, body));
+    }
+    let go = Message::default().int(2, 9).text(8, "go").bytes(9, &[0]);
+    let graph = Message::default().inner(1, inner).text(2, "nested").inner(5, go);
+    model(graph.inner(11, value("x", 1, Some(1))).inner(12, value("y", 1, Some(1))))
+}
+
 fn model(graph: Message) -> Vec<u8> {
     let opset = |domain: &str, version| Message::default().text(1, domain).int(2, version);
     Message::default().int(1, 8).inner(7, graph).inner(8, opset("", 15)).inner(8, opset("ai.onnx.ml", 1)).0

@@ -3,8 +3,8 @@
 use foretick::source::simulator::BAYES_AUC;
 use serde_json::{Map, Value, json};
 
-use super::meter::Quantiles;
 use super::run::{Outcome, Served};
+use crate::cli::meter::Quantiles;
 use crate::cli::print_line;
 
 pub fn show(outcome: &Outcome, json: bool) {

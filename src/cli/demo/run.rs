@@ -13,7 +13,7 @@ use foretick::types::{Slot, reason};
 use foretick::{Error, Result, Status};
 
 use super::DemoArgs;
-use super::meter::{Display, Meter, Quantiles};
+use crate::cli::meter::{Display, Meter, Quantiles};
 
 const SLOT: &str = "direction";
 

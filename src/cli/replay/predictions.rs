@@ -267,7 +267,7 @@ fn json_line(track: &str, p: &Prediction, lane: &Lane, id: TrackId, bundle: &Bun
     }
     Ok(json!({
         "track": track, "step": p.step, "time_ns": row.step.time_ns, "known_ns": p.known_ns, "decided_ns": p.decided_ns, "valid_until_ns": p.valid_until_ns,
-        "action": p.action().name(), "probability": shortest(p.value), "raw": shortest(p.raw), "agreement": shortest(p.agreement),
+        "action": p.action().name(), "probability": shortest(p.value), "raw": shortest(p.raw), "agreement": shortest(p.agreement), "edge": shortest(p.edge),
         "reasons": reason::names(p.reasons).collect::<Vec<_>>(), "flags": p.flags(), "generation": p.generation, "phase": p.phase,
         "missing": p.missing, "out_of_range": p.out_of_range, "outputs": outputs, "members": members,
     }))

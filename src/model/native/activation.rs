@@ -20,6 +20,7 @@ pub(super) enum Activation {
     Reciprocal,
     Softsign,
     Square,
+    Power { exponent: f32 },
     Softplus,
     Erf,
     Log,
@@ -52,6 +53,7 @@ impl Work for Activate<'_> {
             Activation::Reciprocal => map(from, to, |x| 1.0 / x),
             Activation::Softsign => map(from, to, |x| x / (1.0 + x.abs())),
             Activation::Square => map(from, to, |x| x * x),
+            Activation::Power { exponent } => map(from, to, |x| libm::pow(f64::from(x), f64::from(exponent)) as f32),
             Activation::Softplus => map(from, to, softplus),
             Activation::Erf => map(from, to, |x| libm::erf(f64::from(x)) as f32),
             Activation::Log => map(from, to, |x| libm::log(f64::from(x)) as f32),
@@ -108,6 +110,7 @@ mod tests {
             Elu { alpha: 1.673_263_2, gamma: 1.050_701 },
             HardSigmoid { alpha: 0.2, beta: 0.5 },
             Clip { low: -1.0, high: 2.0 },
+            Power { exponent: 3.0 },
         ];
         let without = [Relu, Sigmoid, Tanh, HardSwish, Abs, Sqrt, Reciprocal, Softsign, Square, Softplus, Erf, Log, Gelu, GeluTanh];
         with.into_iter().chain(without).collect()
@@ -155,5 +158,6 @@ mod tests {
         near(at(Activation::Gelu, -1.0), -0.158_655_253_931_46);
         near(at(Activation::GeluTanh, -1.0), -0.158_808_009_091_22);
         near(at(Activation::Softsign, -3.0), -0.75);
+        near(at(Activation::Power { exponent: 3.0 }, -1.5), -3.375);
     }
 }

@@ -26,6 +26,9 @@ mod reduce;
 /// The ONNX number of float32.
 const FLOAT: i32 = 1;
 
+/// Most multiplications of a run: some tenths of a second. Native runs have no deadline, and small files can ask for much.
+const MOST_COST: u64 = 1 << 34;
+
 /// A value that steps have made, or a view of one.
 #[derive(Clone, Debug)]
 struct Slot {
@@ -103,6 +106,8 @@ struct Builder<'a> {
     /// The graph is a neural network: its dense layers sum in f32 and denormals count as zero.
     neural: bool,
     steps: Vec<Step>,
+    /// Multiplications and additions of all steps.
+    cost: u64,
     next: usize,
     scratch_len: usize,
 }
@@ -118,7 +123,7 @@ impl<'a> Builder<'a> {
         let shape = shape::of_input(input, hint)?;
         let slots = BTreeMap::from([(input.name.as_str(), Slot::plain(Place::Row(0), shape.clone()))]);
         let neural = known::is_neural(nodes, &shape);
-        Ok(Builder { graph, shape, slots, folded: BTreeMap::new(), folded_len: 0, neural, steps: Vec::new(), next: 0, scratch_len: 0 })
+        Ok(Builder { graph, shape, slots, folded: BTreeMap::new(), folded_len: 0, neural, steps: Vec::new(), cost: 0, next: 0, scratch_len: 0 })
     }
 
     fn node(&mut self, node: &'a Node) -> Result<()> {
@@ -132,7 +137,11 @@ impl<'a> Builder<'a> {
             "Conv" => self.convolution(node),
             "LSTM" => self.lstm(node),
             "GRU" => self.gru(node),
-            "Add" | "Sub" | "Mul" | "Div" | "Sum" | "Pow" => self.arithmetic(node),
+            "Add" | "Sub" | "Mul" | "Div" | "Sum" | "Max" | "Min" | "PRelu" => self.arithmetic(node),
+            "Greater" | "GreaterOrEqual" | "Less" | "LessOrEqual" => self.arithmetic(node),
+            "Pow" => self.power(node),
+            "Where" => self.choice(node),
+            "Pad" => self.padded(node),
             "MaxPool" | "AveragePool" => self.pool(node),
             "GlobalAveragePool" | "GlobalMaxPool" | "ReduceMean" | "ReduceMax" | "ReduceMin" | "ReduceSum" => self.reduce(node),
             "BatchNormalization" | "LayerNormalization" => self.normalization(node),
@@ -176,7 +185,7 @@ impl<'a> Builder<'a> {
         let span = index.iter().max().map_or(0, |last| last + 1);
         let index = index.into_iter().map(|at| at as u32).collect();
         let read = Slot::plain(from.place, vec![span]);
-        self.push(Kernel::Pick(index), &read, shape)
+        self.push(Kernel::Pick { index, fill: 0.0 }, &read, shape)
     }
 
     /// Adds a step behind everything made so far; where its result lies.
@@ -188,6 +197,10 @@ impl<'a> Builder<'a> {
     fn push_as(&mut self, kernel: Kernel, from: &Slot, view: View) -> Result<Slot> {
         if view.width() == 0 {
             return Err(unable(format!("a value of the row has dimensions {:?}, which is no value", view.shape)));
+        }
+        self.cost = self.cost.saturating_add(kernel.cost());
+        if self.cost > MOST_COST {
+            return Err(unable(format!("a run takes over {MOST_COST} multiplications, which no caller should wait for")));
         }
         let slot = Slot { place: Place::Scratch(self.next), view };
         let flushed = self.neural && !matches!(kernel, Kernel::Trees(_) | Kernel::Linear(_) | Kernel::Scaler(_) | Kernel::Normalizer(_));

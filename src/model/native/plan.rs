@@ -11,7 +11,7 @@ use super::lstm::{Lstm, LstmRun};
 use super::matrix::{Lay, Matrix, Product, Walk};
 use super::norm::{Affine, LayerNorm};
 use super::pool::Pool;
-use super::rowwise::{Binary, Norm, Scaler, Unary};
+use super::rowwise::{Binary, Norm, Scaler, Unary, select};
 use super::scores::{Second, Transform};
 use super::simd::Level;
 use super::tree::Trees;
@@ -65,8 +65,18 @@ pub(super) enum Kernel {
         other: Place,
         other_width: usize,
     },
-    /// The values at these places.
-    Pick(Vec<u32>),
+    /// The values at these places, and `fill` for places that are not there.
+    Pick {
+        index: Vec<u32>,
+        fill: f32,
+    },
+    /// These values.
+    Stored(Vec<f32>),
+    /// Where what is read is not 0 the one, elsewhere the other.
+    Select {
+        yes: Place,
+        no: Place,
+    },
     /// So many rows times a matrix.
     Dense {
         matrix: Matrix,
@@ -79,6 +89,21 @@ pub(super) enum Kernel {
     LayerNorm(LayerNorm),
     Affine(Affine),
     Pool(Pool),
+}
+
+impl Kernel {
+    /// How many multiplications and additions a run takes, of the kernels whose number is not that of their values.
+    pub(super) fn cost(&self) -> u64 {
+        let product = |factors: &[usize]| factors.iter().fold(1_u64, |product, factor| product.saturating_mul(*factor as u64));
+        match self {
+            Kernel::Dense { matrix, rows } => product(&[*rows, matrix.inputs(), matrix.outputs()]),
+            Kernel::Conv(conv) => product(&[conv.windows, conv.kernel, conv.channels / conv.groups.len(), conv.filters()]),
+            Kernel::Lstm(layer) => product(&[layer.size.steps, layer.size.features + layer.size.hidden, layer.input.outputs()]),
+            Kernel::Gru(layer) => product(&[layer.size.steps, layer.size.features + layer.size.hidden, layer.input.outputs()]),
+            Kernel::Pool(pool) => product(&[pool.windows, pool.kernel, pool.columns]),
+            _ => 0,
+        }
+    }
 }
 
 /// One step. It reads only what lies before the place where it writes, so both can be borrowed at once.
@@ -127,7 +152,9 @@ impl Step {
             Kernel::Constant { op, constant, first: true } => op.apply(constant, from, to),
             Kernel::Constant { op, constant, first: false } => op.apply(from, constant, to),
             Kernel::Binary { op, other, other_width } => op.apply(from, read(row, made, *other, *other_width), to),
-            Kernel::Pick(index) => to.iter_mut().zip(index).for_each(|(to, index)| *to = from[*index as usize]),
+            Kernel::Pick { index, fill } => to.iter_mut().zip(index).for_each(|(to, index)| *to = from.get(*index as usize).copied().unwrap_or(*fill)),
+            Kernel::Stored(values) => to.copy_from_slice(values),
+            Kernel::Select { yes, no } => select(from, read(row, made, *yes, from.len()), read(row, made, *no, from.len()), to),
             Kernel::Dense { matrix, rows } => {
                 let (walk, lay) = (Walk::plain(*rows, matrix.inputs()), Lay { stride: matrix.outputs(), start: 0 });
                 level.run(Product { matrix, from, walk, to, lay });
@@ -148,7 +175,8 @@ impl Step {
             Kernel::Trees(trees) => trees.memory_bytes(),
             Kernel::Scaler(scaler) => (scaler.offset.len() + scaler.scale.len()) * 4,
             Kernel::Constant { constant, .. } => constant.len() * 4,
-            Kernel::Pick(index) => index.len() * 4,
+            Kernel::Pick { index, .. } => index.len() * 4,
+            Kernel::Stored(values) => values.len() * 4,
             Kernel::Dense { matrix, .. } => matrix.memory_bytes(),
             Kernel::Conv(conv) => conv.memory_bytes(),
             Kernel::Lstm(lstm) => lstm.memory_bytes(),

@@ -30,6 +30,20 @@ pub(super) enum Binary {
     Sub,
     Mul,
     Div,
+    /// NaN where either is.
+    Max,
+    /// NaN where either is.
+    Min,
+    /// The first one times the second one where it is below 0.
+    PRelu,
+    /// 1 or 0; NaN where either is, so that no choice is made by what is missing.
+    Greater,
+    /// As [`Binary::Greater`].
+    GreaterOrEqual,
+    /// As [`Binary::Greater`].
+    Less,
+    /// As [`Binary::Greater`].
+    LessOrEqual,
 }
 
 impl Binary {
@@ -53,7 +67,50 @@ impl Binary {
             Binary::Sub => a - b,
             Binary::Mul => a * b,
             Binary::Div => a / b,
+            Binary::PRelu => {
+                if a < 0.0 {
+                    a * b
+                } else {
+                    a
+                }
+            }
+            _ if a.is_nan() || b.is_nan() => f32::NAN,
+            Binary::Max => {
+                if b > a {
+                    b
+                } else {
+                    a
+                }
+            }
+            Binary::Min => {
+                if b < a {
+                    b
+                } else {
+                    a
+                }
+            }
+            Binary::Greater => truth(a > b),
+            Binary::GreaterOrEqual => truth(a >= b),
+            Binary::Less => truth(a < b),
+            Binary::LessOrEqual => truth(a <= b),
         }
+    }
+}
+
+fn truth(holds: bool) -> f32 {
+    f32::from(u8::from(holds))
+}
+
+/// Where the condition is not 0 the one, elsewhere the other; NaN where the condition is.
+pub(super) fn select(condition: &[f32], yes: &[f32], no: &[f32], to: &mut [f32]) {
+    for ((to, condition), (yes, no)) in to.iter_mut().zip(condition).zip(yes.iter().zip(no)) {
+        *to = if condition.is_nan() {
+            *condition
+        } else if *condition != 0.0 {
+            *yes
+        } else {
+            *no
+        };
     }
 }
 
@@ -108,6 +165,21 @@ mod tests {
         assert_eq!(to, [0.0, 0.0, -2.0, -2.0]);
         Binary::Div.apply(&[6.0], &[1.0, 2.0, 3.0, 4.0], &mut to);
         assert_eq!(to, [6.0, 3.0, 2.0, 1.5]);
+    }
+
+    #[test]
+    fn comparisons_and_choices_keep_nan() {
+        let mut to = [0.0; 3];
+        Binary::Greater.apply(&[1.0, 3.0, f32::NAN], &[2.0], &mut to);
+        assert!(to[..2] == [0.0, 1.0] && to[2].is_nan());
+        let condition = to;
+        select(&condition, &[1.0; 3], &[2.0; 3], &mut to);
+        assert!(to[..2] == [2.0, 1.0] && to[2].is_nan());
+        for op in [Binary::Max, Binary::Min, Binary::PRelu] {
+            op.apply(&[f32::NAN, 1.0, -2.0], &[0.5], &mut to);
+            assert!(to[0].is_nan());
+        }
+        assert_eq!(to[1..], [1.0, -1.0]);
     }
 
     #[test]

@@ -3,7 +3,9 @@
 //! Work is written as plain loops over blocks of 16 values with `mul_add`. The compiler turns them into vector instructions of the
 //! set that it compiles for; every operation is correctly rounded and in a fixed order, so that all sets give the same bits.
 
-use super::sums::{Large, Registers, Small};
+#[cfg(target_arch = "x86_64")]
+use super::sums::Large;
+use super::sums::{Registers, Small};
 
 /// A set of instructions that this processor has: only [`Level::best`] and [`Level::available`] make one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

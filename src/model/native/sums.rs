@@ -156,8 +156,10 @@ pub(super) trait Registers {
 }
 
 /// 32 registers of 16 values.
+#[cfg(target_arch = "x86_64")]
 pub(super) struct Large;
 
+#[cfg(target_arch = "x86_64")]
 impl Registers for Large {
     type Tile = Pair<Pair<Four>>;
     type Alone = Eight;

@@ -112,9 +112,15 @@ impl View {
 
     /// Where each value lies, in the order of the shape.
     pub(super) fn index(&self) -> Vec<usize> {
+        self.index_backwards(&[])
+    }
+
+    /// Where each value lies, some axes from their end.
+    pub(super) fn index_backwards(&self, axes: &[usize]) -> Vec<usize> {
         let mut index = vec![self.offset];
-        for (dim, stride) in self.shape.iter().zip(&self.strides) {
-            index = index.iter().flat_map(|at| (0..*dim).map(move |i| at + i * stride)).collect();
+        for (axis, (dim, stride)) in self.shape.iter().zip(&self.strides).enumerate() {
+            let place = |i: usize| if axes.contains(&axis) { dim - 1 - i } else { i };
+            index = index.iter().flat_map(|at| (0..*dim).map(move |i| at + place(i) * stride)).collect();
         }
         index
     }
@@ -132,6 +138,7 @@ mod tests {
         assert_eq!(turned.index(), [0, 3, 1, 4, 2, 5]);
         assert!(!turned.is_plain() && turned.is_dense() && turned.reshaped(vec![6]).is_none());
         assert_eq!(table.clone().sliced(1, 1, 2, 1).index(), [1, 2, 4, 5]);
+        assert_eq!(table.index_backwards(&[1]), [2, 1, 0, 5, 4, 3]);
         let last = table.clone().at(0, 1);
         assert!(last.is_plain() && last.index() == [3, 4, 5] && last.span() == 3);
         let repeated = View::plain(vec![3]).expanded(&[2, 3]).unwrap();

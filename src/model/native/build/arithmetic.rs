@@ -1,7 +1,8 @@
 //! Operators that join two values element by element.
 
 use super::constants::Constant;
-use super::{Builder, Kernel, Node, Result, Slot, attrs, shape, shown, unable};
+use super::numbers::Numbers;
+use super::{Builder, Kernel, Node, Place, Result, Slot, attrs, shape, shown, unable};
 use crate::model::native::activation::Activation;
 use crate::model::native::rowwise::Binary;
 use crate::model::native::view::View;
@@ -13,14 +14,20 @@ enum Side<'a> {
 }
 
 impl<'a> Builder<'a> {
-    /// `Add`, `Sub`, `Mul`, `Div`, `Sum` of any number, and `Pow` by a constant.
+    /// `Add`, `Sub`, `Mul`, `Div`, comparisons, and `Sum`, `Max` and `Min` of any number.
     pub(super) fn arithmetic(&mut self, node: &'a Node) -> Result<()> {
         attrs::refuse(node, &["broadcast", "axis"])?;
         let op = match node.op.as_str() {
             "Sub" => Binary::Sub,
             "Mul" => Binary::Mul,
             "Div" => Binary::Div,
-            "Pow" => return self.power(node),
+            "Max" => Binary::Max,
+            "Min" => Binary::Min,
+            "PRelu" => Binary::PRelu,
+            "Greater" => Binary::Greater,
+            "GreaterOrEqual" => Binary::GreaterOrEqual,
+            "Less" => Binary::Less,
+            "LessOrEqual" => Binary::LessOrEqual,
             _ => Binary::Add,
         };
         let mut result = self.side(node, 0)?;
@@ -82,22 +89,52 @@ impl<'a> Builder<'a> {
         self.push_as(Kernel::Constant { op, constant, first }, &value, value.view.clone())
     }
 
-    fn power(&mut self, node: &'a Node) -> Result<()> {
-        let exponent = self.stored(node, 1)?;
-        let exponent = exponent.as_f32().map(|values| values.iter().map(|value| f64::from(*value)).collect()).or_else(|| {
-            let whole = exponent.to_i64()?;
-            Some(whole.iter().map(|value| *value as f64).collect::<Vec<f64>>())
-        });
-        let activation = match exponent.as_deref() {
-            Some([2.0]) => Activation::Square,
-            Some([0.5]) => Activation::Sqrt,
-            Some([-1.0]) => Activation::Reciprocal,
-            _ => return Err(unable("Pow by something other than 2, 0.5 or -1")),
+    /// `Pow` by one stored number.
+    pub(super) fn power(&mut self, node: &'a Node) -> Result<()> {
+        let exponents = Numbers::of(node, &*self.stored(node, 1)?)?.to_f32();
+        let activation = match exponents.as_slice() {
+            [2.0] => Activation::Square,
+            [0.5] => Activation::Sqrt,
+            [-1.0] => Activation::Reciprocal,
+            [exponent] => Activation::Power { exponent: *exponent },
+            _ => return Err(unable("Pow by more than one exponent")),
         };
         let value = self.value(node, 0)?;
         let slot = self.elementwise(Kernel::Activation(activation), &value)?;
         self.name(node, 0, slot);
         Ok(())
+    }
+
+    /// `Where` with a condition that is computed from the row.
+    pub(super) fn choice(&mut self, node: &'a Node) -> Result<()> {
+        let what = shown(&node.title());
+        let condition = self.value(node, 0)?;
+        let (yes, no) = (self.side(node, 1)?, self.side(node, 2)?);
+        let (yes, no) = (self.valued(node, yes)?, self.valued(node, no)?);
+        let shape = shape::broadcast(condition.shape(), yes.shape(), &what)?;
+        let shape = shape::broadcast(&shape, no.shape(), &what)?;
+        let [condition, yes, no] = [condition, yes, no].map(|value| self.spread(&value, &shape));
+        let slot = self.push(Kernel::Select { yes: yes?.place, no: no?.place }, &condition?, shape)?;
+        self.name(node, 0, slot);
+        Ok(())
+    }
+
+    /// A constant as a value of the row, for steps that read nothing else.
+    fn valued(&mut self, node: &Node, side: Side<'a>) -> Result<Slot> {
+        let tensor = match side {
+            Side::Value(slot) => return Ok(slot),
+            Side::Stored(tensor) => tensor,
+        };
+        let values = tensor.as_f32().ok_or_else(|| unable(format!("{} has a stored input that is not float32", shown(&node.title()))))?;
+        self.claim(self.next, values.len())?;
+        let nothing = Slot::plain(Place::Scratch(0), vec![0]);
+        self.push(Kernel::Stored(values.to_vec()), &nothing, tensor.dims.clone())
+    }
+
+    /// A value repeated to a shape, in order.
+    fn spread(&mut self, value: &Slot, shape: &[usize]) -> Result<Slot> {
+        let view = value.view.expanded(shape).ok_or_else(|| unable(format!("a value with dimensions {:?} repeated to {shape:?}", value.shape())))?;
+        self.ordered(&value.seen(view))
     }
 
     /// A step that works value by value: the order of the values does not matter.

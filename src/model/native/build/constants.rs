@@ -109,16 +109,10 @@ pub(super) fn picked(node: &Node, data: &Data, index: &[usize]) -> Result<Data> 
     })
 }
 
-/// The values of all, behind one another; `None` when their types differ.
+/// The values of all, behind one another; whole numbers of any size as i64. `None` when their types differ otherwise.
 pub(super) fn joined(parts: &[Constant<'_>]) -> Option<Data> {
-    fn all<T: Copy>(parts: &[Constant<'_>], of: impl Fn(&Data) -> Option<&[T]>) -> Option<Vec<T>> {
-        let parts = parts.iter().map(|part| of(&part.data)).collect::<Option<Vec<_>>>()?;
-        Some(parts.concat())
-    }
     match &parts.first()?.data {
-        Data::F32(_) => all(parts, |data| if let Data::F32(values) = data { Some(values) } else { None }).map(Data::F32),
-        Data::I64(_) => all(parts, |data| if let Data::I64(values) = data { Some(values) } else { None }).map(Data::I64),
-        Data::I32(_) => all(parts, |data| if let Data::I32(values) = data { Some(values) } else { None }).map(Data::I32),
-        _ => None,
+        Data::F32(_) => parts.iter().map(|part| part.as_f32()).collect::<Option<Vec<_>>>().map(|parts| Data::F32(parts.concat())),
+        _ => parts.iter().map(|part| part.to_i64()).collect::<Option<Vec<_>>>().map(|parts| Data::I64(parts.concat())),
     }
 }

@@ -9,7 +9,7 @@ use super::{Graph, ML, Node, Result, shown, unable};
 const OLDEST_OPSET: i64 = 7;
 
 /// Operators that only neural networks have.
-const NEURAL: [&str; 23] = [
+const NEURAL: [&str; 25] = [
     "AveragePool",
     "BatchNormalization",
     "Clip",
@@ -27,6 +27,8 @@ const NEURAL: [&str; 23] = [
     "LeakyRelu",
     "LogSoftmax",
     "MaxPool",
+    "PRelu",
+    "Pad",
     "ReduceMean",
     "Relu",
     "Selu",

@@ -1,5 +1,7 @@
 //! Operators that move, cut, repeat or rename values, of the row and of constants alike.
 
+use std::cmp::Reverse;
+
 use super::constants::{picked, room, seen};
 use super::{Builder, FLOAT, Kernel, Node, Place, Result, Slot, Tensor, attrs, shape, shown, unable};
 use crate::model::native::view::View;
@@ -13,7 +15,7 @@ pub(super) fn is_move(op: &str) -> bool {
 pub(super) enum Moved {
     /// One view for each output.
     Views(Vec<View>),
-    /// The values at these places of a tensor whose values lie in order.
+    /// The values at these places of the tensor's memory.
     Scattered { index: Vec<usize>, shape: Vec<usize> },
 }
 
@@ -21,13 +23,11 @@ impl<'a> Builder<'a> {
     /// A move of a value of the row.
     pub(super) fn moving(&mut self, node: &'a Node) -> Result<()> {
         let value = self.value(node, 0)?;
-        // Only values in order can get other dimensions or be picked one by one.
-        let in_order = matches!(node.op.as_str(), "Reshape" | "Flatten");
-        let value = if in_order { self.ordered(&value)? } else { value };
+        // Only values in order can get other dimensions.
+        let value = if matches!(node.op.as_str(), "Reshape" | "Flatten") { self.ordered(&value)? } else { value };
         match self.moved(node, value.view.clone())? {
             Moved::Views(views) => views.into_iter().enumerate().for_each(|(output, view)| self.name(node, output, value.seen(view))),
             Moved::Scattered { index, shape } => {
-                let value = self.ordered(&value)?;
                 self.claim(self.next, index.len())?;
                 let slot = self.pick(&value, index, shape)?;
                 self.name(node, 0, slot);
@@ -58,7 +58,7 @@ impl<'a> Builder<'a> {
         match node.op.as_str() {
             "Expand" => one(self.expanded(node, &view)?),
             "Gather" => self.gathered(node, view),
-            "Slice" => one(self.sliced(node, view)?),
+            "Slice" => self.sliced(node, view),
             "Split" => Ok(Moved::Views(self.split(node, &view)?)),
             "Squeeze" => one(self.squeezed(node, view)?),
             "Unsqueeze" => one(self.unsqueezed(node, view)?),
@@ -96,13 +96,15 @@ impl<'a> Builder<'a> {
             (rows, _) => {
                 let shape = [&view.shape[..axis], &indices.dims, &view.shape[axis + 1..]].concat();
                 room(node, &shape)?;
-                Ok(Moved::Scattered { index: scattered(&view.shape, axis, rows), shape })
+                let places = view.index();
+                let index = scattered(&view.shape, axis, rows).into_iter().map(|at| places[at]).collect();
+                Ok(Moved::Scattered { index, shape })
             }
         }
     }
 
     /// Bounds are attributes before operator set 10 and inputs since.
-    fn sliced(&self, node: &Node, mut view: View) -> Result<View> {
+    fn sliced(&self, node: &Node, mut view: View) -> Result<Moved> {
         let numbers = |input, name| match self.integers(node, input)? {
             Some(numbers) => Ok(numbers),
             None => attrs::ints(node, name).map(<[i64]>::to_vec),
@@ -113,13 +115,18 @@ impl<'a> Builder<'a> {
         if [ends.len(), axes.len(), steps.len()] != [starts.len(); 3] {
             return Err(unable("Slice with bounds, axes and steps of different lengths"));
         }
+        let mut backwards = Vec::new();
         for (((start, end), axis), step) in starts.iter().zip(&ends).zip(&axes).zip(&steps) {
             let axis = shape::axis(*axis, view.shape.len(), "Slice")?;
-            let step = usize::try_from(*step).ok().filter(|step| (1..=1 << 24).contains(step)).ok_or_else(|| unable(format!("Slice in steps of {step}")))?;
-            let (start, end) = (bound(*start, view.shape[axis]), bound(*end, view.shape[axis]));
-            view = view.sliced(axis, start, end.saturating_sub(start).div_ceil(step), step);
+            let cut = Cut::of(*start, *end, *step, view.shape[axis]).ok_or_else(|| unable(format!("Slice in steps of {step}")))?;
+            view = view.sliced(axis, cut.first, cut.len, cut.step);
+            backwards.extend((*step < 0).then_some(axis));
         }
-        Ok(view)
+        if backwards.is_empty() {
+            return Ok(Moved::Views(vec![view]));
+        }
+        room(node, &view.shape)?;
+        Ok(Moved::Scattered { index: view.index_backwards(&backwards), shape: view.shape })
     }
 
     fn split(&self, node: &Node, view: &View) -> Result<Vec<View>> {
@@ -190,6 +197,45 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 
+    /// `Pad` with a constant. The places beside the value are picked from nowhere.
+    pub(super) fn padded(&mut self, node: &'a Node) -> Result<()> {
+        let value = self.value(node, 0)?;
+        let mode = attrs::text(node, "mode", "constant")?;
+        if mode != "constant" {
+            return Err(unable(format!("Pad in the mode {}", shown(mode))));
+        }
+        let fill = self.scalar(node, 2)?.map_or_else(|| attrs::float(node, "value", 0.0), Ok)?;
+        let pads = self.pads(node, value.shape().len())?;
+        // In the order in which the values lie, so that rows of channels stay so.
+        let mut order: Vec<usize> = (0..value.shape().len()).collect();
+        order.sort_by_key(|axis| Reverse(value.view.strides[*axis]));
+        let from = value.view.permuted(&order);
+        let shape: Vec<usize> = order.iter().map(|axis| pads[*axis].0 + value.shape()[*axis] + pads[*axis].1).collect();
+        self.claim(self.next, room(node, &shape)?)?;
+        let pads: Vec<(usize, usize)> = order.iter().map(|axis| pads[*axis]).collect();
+        let index = surrounded(&from, &pads);
+        let read = value.seen(View::plain(vec![value.view.span()]));
+        let slot = self.push(Kernel::Pick { index, fill }, &read, shape)?;
+        let back: Vec<usize> = (0..order.len()).map(|axis| order.iter().position(|from| *from == axis).unwrap_or(axis)).collect();
+        self.name(node, 0, slot.seen(slot.view.permuted(&back)));
+        Ok(())
+    }
+
+    /// Values before and behind along every axis.
+    fn pads(&self, node: &Node, rank: usize) -> Result<Vec<(usize, usize)>> {
+        let numbers = self.integers(node, 1)?.map_or_else(|| attrs::ints(node, "pads").map(<[i64]>::to_vec), Ok)?;
+        let axes = self.integers(node, 3)?.unwrap_or_else(|| (0..rank as i64).collect());
+        let sizes: Vec<usize> = numbers.iter().filter_map(|pad| usize::try_from(*pad).ok()).filter(|pad| *pad <= 1 << 20).collect();
+        if numbers.len() != 2 * axes.len() || sizes.len() != numbers.len() {
+            return Err(unable(format!("Pad by {numbers:?} along {axes:?}")));
+        }
+        let mut pads = vec![(0, 0); rank];
+        for (index, axis) in axes.iter().enumerate() {
+            pads[shape::axis(*axis, rank, "Pad")?] = (sizes[index], sizes[index + axes.len()]);
+        }
+        Ok(pads)
+    }
+
     /// Values behind one another along an axis.
     pub(super) fn concat(&mut self, node: &'a Node) -> Result<()> {
         let parts = (0..node.inputs.len()).map(|input| self.slot(node, input)).collect::<Result<Vec<_>>>()?;
@@ -245,6 +291,17 @@ fn interleaved(shapes: &[&[usize]], axis: usize) -> Vec<usize> {
     (0..before).flat_map(|row| starts.iter().flat_map(move |(start, len)| (start + row * len)..(start + (row + 1) * len))).collect()
 }
 
+/// Where the values of a padded view lie; those that are padding lie nowhere.
+fn surrounded(view: &View, pads: &[(usize, usize)]) -> Vec<u32> {
+    let mut index = vec![Some(view.offset)];
+    for (axis, (before, behind)) in pads.iter().enumerate() {
+        let (dim, stride) = (view.shape[axis], view.strides[axis]);
+        let place = |at: Option<usize>, i: usize| at.filter(|_| i >= *before && i < before + dim).map(|at| at + (i - before) * stride);
+        index = index.iter().flat_map(|at| (0..before + dim + behind).map(move |i| place(*at, i))).collect();
+    }
+    index.into_iter().map(|at| at.map_or(u32::MAX, |at| at as u32)).collect()
+}
+
 /// Places of the values along an axis of a tensor whose values lie in order.
 fn scattered(shape: &[usize], axis: usize, rows: &[usize]) -> Vec<usize> {
     let (before, after) = (shape::width(&shape[..axis]), shape::width(&shape[axis + 1..]));
@@ -255,10 +312,27 @@ fn scattered(shape: &[usize], axis: usize, rows: &[usize]) -> Vec<usize> {
     (0..before).flat_map(|outer| rows.iter().flat_map(move |row| stretch(outer, *row))).collect()
 }
 
-/// A bound of a slice, negative ones from the end.
-fn bound(at: i64, dim: usize) -> usize {
-    let from_start = if at < 0 { at.saturating_add(dim as i64).max(0) } else { at };
-    usize::try_from(from_start).unwrap_or(usize::MAX).min(dim)
+/// What a slice takes of an axis, counted forwards whichever way it goes.
+struct Cut {
+    first: usize,
+    len: usize,
+    step: usize,
+}
+
+impl Cut {
+    fn of(start: i64, end: i64, step: i64, dim: usize) -> Option<Cut> {
+        let size = usize::try_from(step.unsigned_abs()).ok().filter(|step| (1..=1 << 24).contains(step))?;
+        let from_start = |at: i64| if at < 0 { at.saturating_add(dim as i64) } else { at };
+        if step > 0 {
+            let within = |at: i64| from_start(at).clamp(0, dim as i64) as usize;
+            return Some(Cut { first: within(start), len: within(end).saturating_sub(within(start)).div_ceil(size), step: size });
+        }
+        // Backwards from the start, down to but without the end, which may lie before the first place.
+        let within = |at: i64| from_start(at).clamp(-1, dim as i64 - 1);
+        let len = usize::try_from(within(start) - within(end)).unwrap_or(0).div_ceil(size);
+        let last = usize::try_from(within(start)).unwrap_or(0);
+        Some(Cut { first: last.saturating_sub(len.saturating_sub(1) * size), len, step: size })
+    }
 }
 
 /// Equal parts, the last one smaller when need be.

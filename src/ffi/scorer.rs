@@ -1,0 +1,109 @@
+//! Scorers.
+
+use std::ffi::{c_char, c_void};
+
+use super::abi::{ScorerInfoRecord, StatusCode};
+use super::engine_table::with_engine;
+use super::error::Outcome;
+use super::guard::guard;
+use super::handle::{EngineHandle, ScorerHandle};
+use super::pointer::{Out, text};
+use super::rows::Places;
+use super::scorer_table::{close_scorer, open_scorer, with_scorer};
+use super::sized::{stated, write};
+use crate::engine::{RowValues, Scorer};
+
+/// Opens a scorer of one model, by its name in the manifest, of what a slot serves now: the model alone, on
+/// rows of the caller's, without track, clock or decision. It stays with its generation when the slot
+/// changes. `flags`: FORETICK_SCORER_RAW for unscaled rows, or 0.
+///
+/// threads: CONTROL. cost: allocates, blocks; up to seconds with a foreign backend.
+/// slot, model: borrows (call). scorer: borrows (call).
+/// errors: NO_BUNDLE, NOT_FOUND with the models' names, LIMIT (limits.scorers), UNSUPPORTED with RAW when a
+/// feature is scaled by what a row does not hold, BACKEND, RUNTIME_*.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn foretick_scorer_open(
+    engine: EngineHandle,
+    slot: *const c_char,
+    slot_len: usize,
+    model: *const c_char,
+    model_len: usize,
+    flags: u32,
+    scorer: *mut ScorerHandle,
+) -> StatusCode {
+    guard("foretick_scorer_open", || {
+        // SAFETY: the header's rule of pointers.
+        let (slot, model, out) = unsafe { (text(slot, slot_len, "slot")?, text(model, model_len, "model")?, Out::of(scorer, "scorer")?) };
+        let id = with_engine(engine.id, |entry| open_scorer(entry.number, entry.engine.open_scorer(slot, model, flags)?))?;
+        out.put(ScorerHandle { id });
+        Ok(())
+    })
+}
+
+/// What a scorer reads and gives.
+///
+/// threads: ONE LANE, the scorer. cost: hot.
+/// info: borrows (call), written on success.
+/// errors: BUSY, STRUCT_SIZE.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn foretick_scorer_info(scorer: ScorerHandle, info: *mut ScorerInfoRecord) -> StatusCode {
+    guard("foretick_scorer_info", || {
+        // SAFETY: the header's rule of pointers.
+        let size = unsafe { stated(info.cast_const(), "info")? };
+        let record = with_scorer(scorer.id, |scorer| Ok(ScorerInfoRecord::of(&scorer.info(), size)))?;
+        // SAFETY: writable for the size that it states, by the header's rule of pointers.
+        unsafe { write(info.cast::<u8>(), size, &record) };
+        Ok(())
+    })
+}
+
+/// Scores `n` rows of F values, or windows of W x F with the oldest row first: float as models see them, or
+/// unscaled double with FORETICK_SCORER_RAW. NaN is a missing value: the schema replaces it in unscaled
+/// rows; in scaled ones the model must take it. Rows run one by one, so a batch gives what single rows give,
+/// bit for bit. n = 0 is OK and touches nothing.
+///
+/// threads: ONE LANE, the scorer. cost: hot with native models.
+/// rows: borrows (call), aligned for its type; `stride` bytes from one row or window to the next, 0 when
+/// they stand one after the other, else at least F values: with just those, windows slide by one row.
+/// out: borrows (call), n x outputs values of the graph's float outputs as it gives them; not to be used
+/// after an error. The two must not overlap.
+/// errors: BUFFER_TOO_SMALL when cap (in values) is below n x outputs, SHAPE and ALIGNMENT of the stride,
+/// INVALID_ARGUMENT for an overlap; with the first row that it happens in: NOT_FINITE, RANGE for a value
+/// beyond float, MODEL_OUTPUT when the model gives NaN or infinity, DEADLINE, BACKEND; BUSY.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn foretick_scorer_run(scorer: ScorerHandle, rows: *const c_void, n: usize, stride: usize, out: *mut f32, cap: usize) -> StatusCode {
+    guard("foretick_scorer_run", || {
+        let places = Places { rows, count: n, stride, out, cap };
+        with_scorer(scorer.id, |scorer| match (n, scorer.info().raw) {
+            (0, _) => Ok(()),
+            // SAFETY: the header's rule of pointers.
+            (_, true) => unsafe { score(scorer, &places, |row| RowValues::Raw(row)) },
+            // SAFETY: the header's rule of pointers.
+            (_, false) => unsafe { score(scorer, &places, |row| RowValues::Scaled(row)) },
+        })
+    })
+}
+
+/// # Safety
+/// As [`Places::of`].
+unsafe fn score<T>(scorer: &mut Scorer, places: &Places, values: impl Fn(&[T]) -> RowValues<'_>) -> Outcome {
+    let info = scorer.info();
+    // SAFETY: passed on as it came.
+    let (rows, out) = unsafe { places.of::<T>(info.width(), info.features, info.outputs)? };
+    for (number, row) in rows.iter().enumerate() {
+        out.put(number, scorer.score(values(row)).map_err(|error| error.within(&format!("row {number}")))?);
+    }
+    Ok(())
+}
+
+/// Closes a scorer. Closing the zero handle is fine.
+///
+/// threads: CONTROL. cost: frees.
+/// errors: BUSY while a caller is inside: nothing is closed.
+#[unsafe(no_mangle)]
+pub extern "C" fn foretick_scorer_close(scorer: ScorerHandle) -> StatusCode {
+    guard("foretick_scorer_close", || if scorer.id == 0 { Ok(()) } else { close_scorer(scorer.id) })
+}
