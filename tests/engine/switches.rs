@@ -142,7 +142,7 @@ fn a_switch_is_obeyed_at_once_while_others_publish() {
             generations.insert(p.generation);
             let obeyed = p.members_total - p.members_used == u8::from(!on);
             // Enough swaps and switches have met, or one of them was lost.
-            (!obeyed || generations.len() > 500).then_some(obeyed)
+            (!obeyed || generations.len() > 50).then_some(obeyed)
         });
         stop.store(true, std::sync::atomic::Ordering::Relaxed);
         assert_eq!(obeyed, Some(true), "{} generations were seen", generations.len());
