@@ -1072,7 +1072,8 @@ FORETICK_NODISCARD const char *foretick_status_name(foretick_status_t status);
 //
 // threads: CONTROL. cost: allocates, blocks.
 // config: borrows (call), TOML, NULL with 0 means defaults. engine: borrows (call).
-// errors: CONFIG_SYNTAX, CONFIG_KEY, CONFIG_VALUE with every problem's line, THREAD, LIMIT.
+// errors: CONFIG_SYNTAX, CONFIG_KEY, CONFIG_VALUE with every problem's line, THREAD, LIMIT; RUNTIME_MISSING,
+// RUNTIME_VERSION, CONFLICT when models.ort_library names a library that cannot be used.
 FORETICK_NODISCARD
 foretick_status_t foretick_engine_open(const char *config,
                                        size_t config_len,
@@ -1117,7 +1118,7 @@ foretick_status_t foretick_stream_add(struct foretick_engine_t engine,
 // threads: CONTROL. cost: allocates, takes seconds.
 // path: borrows (call), UTF-8. flags: 0. bundle: borrows (call).
 // errors: IO, MANIFEST with all problems at once, DIGEST, MODEL, OPERATOR, CONTRACT, GOLDEN,
-// EXTERNAL_DATA, RUNTIME_MISSING, FORMAT_VERSION, LIMIT.
+// EXTERNAL_DATA, RUNTIME_MISSING, RUNTIME_VERSION, DEADLINE of a first run, FORMAT_VERSION, LIMIT.
 FORETICK_NODISCARD
 foretick_status_t foretick_bundle_open(struct foretick_engine_t engine,
                                        const char *path,

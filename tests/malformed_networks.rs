@@ -82,6 +82,45 @@ fn layers_whose_sizes_contradict_are_refused() {
     }
 }
 
+/// Nodes on an input of 4 steps of one channel, [1, 1, 4].
+fn sequence(nodes: &[Vec<u8>], stored: &[Vec<u8>], dims: &[i64]) -> Vec<u8> {
+    model(&[nodes.concat(), stored.concat(), value(11, "x", dims), value(12, "y", &[1, 1])].concat(), 17)
+}
+
+#[test]
+fn a_kernel_with_more_dimensions_than_its_value_is_refused() {
+    let conv = node("Conv", "", &["x", "w"], &["y"], &[]);
+    refused(&sequence(&[conv], &[weights("w", &[1, 1, 1, 3])], &[1, 1, 1]), Status::Operator, "Conv");
+}
+
+/// The attribute belongs to pooling: a convolution that obeyed it would read behind its input.
+#[test]
+fn a_convolution_rounds_its_windows_down() {
+    let attrs = [number("ceil_mode", 1), ints("strides", &[2])].concat();
+    let conv = node("Conv", "", &["x", "w"], &["y"], &attrs);
+    attempt(&sequence(&[conv], &[weights("w", &[1, 1, 3])], &[1, 1, 4])).unwrap();
+}
+
+#[test]
+fn values_of_nothing_are_refused() {
+    let slice = node("Slice", "", &["x", "zero", "zero", "axes"], &["none"], &[]);
+    let sum = node("ReduceSum", "", &["none"], &["y"], &number("keepdims", 1));
+    let stored = [whole("zero", &[0]), whole("axes", &[2])];
+    refused(&sequence(&[slice, sum], &stored, &[1, 1, 4]), Status::Operator, "leaves nothing");
+}
+
+/// Many layers over one small stored tensor must not take memory without end.
+#[test]
+fn layers_that_multiply_one_tensor_are_bounded() {
+    let layers: Vec<Vec<u8>> = (0..64).map(|at| node("MatMul", "", &["x", "w"], &[&format!("y{at}")], &[])).collect();
+    let names: Vec<String> = (0..64).map(|at| format!("y{at}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let joined = [node("Concat", "", &names, &["all"], &number("axis", 1)), node("Relu", "", &["all"], &["y"], &[])];
+    let width = 1 << 20;
+    let file = model(&[layers.concat(), joined.concat(), weights("w", &[width, 1]), value(11, "x", &[1, width]), value(12, "y", &[1, 64])].concat(), 17);
+    refused(&file, Status::Operator, "bytes of weights together");
+}
+
 #[test]
 fn variants_without_a_kernel_are_named() {
     for op in ["LSTM", "GRU"] {
@@ -177,7 +216,7 @@ fn what_moves_values_stays_inside_them() {
     attempt(&cut(-1, 9, 5)).unwrap();
     refused(&cut(0, 2, 0), Status::Operator, "steps of 0");
     refused(&cut(0, 2, i64::MIN), Status::Operator, "steps of");
-    refused(&cut(2, 1, 1), Status::Operator, "no value");
+    refused(&cut(2, 1, 1), Status::Operator, "leaves nothing");
 }
 
 #[test]

@@ -29,11 +29,10 @@ impl Housekeeping {
 fn keep(shared: &Shared, stopped: &AtomicBool) {
     let interval = Duration::from_millis(shared.config.housekeeping_ms);
     let mut collected = Instant::now();
-    let mut wait = interval;
     shared.watchdog().wake(thread::current());
     while !stopped.load(Ordering::Acquire) {
-        thread::park_timeout(wait);
-        wait = shared.watchdog().look().map_or(interval, |next| next.min(interval));
+        // Looked at first: what was watched before this thread was there to be woken must not wait for a whole interval.
+        thread::park_timeout(shared.watchdog().look().map_or(interval, |next| next.min(interval)));
         if collected.elapsed() >= interval {
             shared.store.collect();
             collected = Instant::now();

@@ -67,14 +67,13 @@ impl Track {
     pub fn predict(&mut self, instances: &mut Instances, slot_on: bool, id: PredictionId, counters: &LaneCounters) -> (Prediction, bool) {
         let step = self.feed.steps.checked_sub(1);
         self.due = false;
-        if let Some((_, mut prediction)) = self.asked.filter(|(asked, _)| *asked == step) {
-            prediction.signal |= u64::from(flag::REPEAT) << 8;
-            return (prediction, false);
+        let vetoes = self.vetoes(slot_on);
+        if let Some((_, prediction)) = self.asked.filter(|(asked, _)| *asked == step) {
+            return (repeated(prediction, vetoes), false);
         }
         let generation = instances.generation.clone();
         self.meet(&generation);
         let bundle = &*generation.bundle;
-        let vetoes = self.vetoes(slot_on);
         let facts = self.limit_facts(bundle, id.decided_ns);
         let known = limits::reasons(&facts, &bundle.manifest.policy) | self.scope_reasons(bundle, self.feed.step.map(|step| step.close_ns));
         let (raw, valid) = self.feed.rows.raw();
@@ -167,6 +166,16 @@ impl Track {
         let scope = if self.out_of_scope { reason::OUT_OF_SCOPE } else { 0 };
         scope | if in_sample { reason::IN_SAMPLE } else { 0 }
     }
+}
+
+/// The prediction that was made of this step, as it is asked for again: forbidden meanwhile it abstains.
+fn repeated(mut prediction: Prediction, vetoes: u64) -> Prediction {
+    if vetoes != 0 {
+        prediction.signal = prediction.signal & !0xFF | Action::Abstain as u64;
+        prediction.reasons |= vetoes;
+    }
+    prediction.signal |= u64::from(flag::REPEAT) << 8;
+    prediction
 }
 
 /// A needed feature is missing in one of the rows.

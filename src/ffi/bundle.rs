@@ -4,7 +4,7 @@ use std::ffi::c_char;
 use std::path::Path;
 
 use super::abi::StatusCode;
-use super::engine_table::{close_bundle, with_bundle, with_engine};
+use super::engine_table::{beside_engine, close_bundle, with_bundle};
 use super::error::{Fail, Outcome};
 use super::guard::guard;
 use super::handle::{BundleHandle, EngineHandle};
@@ -16,7 +16,7 @@ use crate::error::Status;
 /// threads: CONTROL. cost: allocates, takes seconds.
 /// path: borrows (call), UTF-8. flags: 0. bundle: borrows (call).
 /// errors: IO, MANIFEST with all problems at once, DIGEST, MODEL, OPERATOR, CONTRACT, GOLDEN,
-/// EXTERNAL_DATA, RUNTIME_MISSING, FORMAT_VERSION, LIMIT.
+/// EXTERNAL_DATA, RUNTIME_MISSING, RUNTIME_VERSION, DEADLINE of a first run, FORMAT_VERSION, LIMIT.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn foretick_bundle_open(engine: EngineHandle, path: *const c_char, path_len: usize, flags: u32, bundle: *mut BundleHandle) -> StatusCode {
@@ -24,7 +24,7 @@ pub unsafe extern "C" fn foretick_bundle_open(engine: EngineHandle, path: *const
         // SAFETY: the header's rule of pointers.
         let (path, out) = unsafe { (text(path, path_len, "path")?, Out::of(bundle, "bundle")?) };
         check_open(path, flags)?;
-        let id = with_engine(engine.id, |entry| entry.add_bundle(entry.engine.open_bundle(Path::new(path))?))?;
+        let id = beside_engine(engine.id, |entry| entry.add_bundle(entry.engine.open_bundle(Path::new(path))?))?;
         out.put(BundleHandle { id });
         Ok(())
     })

@@ -13,7 +13,8 @@ use crate::engine::Engine;
 ///
 /// threads: CONTROL. cost: allocates, blocks.
 /// config: borrows (call), TOML, NULL with 0 means defaults. engine: borrows (call).
-/// errors: CONFIG_SYNTAX, CONFIG_KEY, CONFIG_VALUE with every problem's line, THREAD, LIMIT.
+/// errors: CONFIG_SYNTAX, CONFIG_KEY, CONFIG_VALUE with every problem's line, THREAD, LIMIT; RUNTIME_MISSING,
+/// RUNTIME_VERSION, CONFLICT when models.ort_library names a library that cannot be used.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn foretick_engine_open(config: *const c_char, config_len: usize, engine: *mut EngineHandle) -> StatusCode {

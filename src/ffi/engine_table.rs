@@ -65,6 +65,16 @@ pub fn with_engine<R>(handle: u64, work: impl FnOnce(&EngineEntry) -> Outcome<R>
     enter(&entry, work)
 }
 
+/// As [`with_engine`], for work that changes nothing shared before it can panic: the engine goes on.
+pub fn beside_engine<R>(handle: u64, work: impl FnOnce(&EngineEntry) -> Outcome<R>) -> Outcome<R> {
+    let key = Key::unpack(HandleKind::Engine, handle)?;
+    let entry = find(key.engine, Some(key.generation))?;
+    match entry.poisoned.load(Ordering::Acquire) {
+        true => Err(Refused::Poisoned.into()),
+        false => work(&entry),
+    }
+}
+
 fn find(number: u16, generation: Option<u32>) -> Outcome<Arc<EngineEntry>> {
     let places = ENGINES.read();
     let place = usize::from(number).checked_sub(1).and_then(|at| places.get(at)?.as_ref());

@@ -81,14 +81,17 @@ impl Slot {
 
     /// Lets a generation serve, with the members switched as they were by call; answers the one before.
     fn serve(&self, next: Arc<Generation>, copies: Vec<(Arc<Seat>, Instances)>) -> Option<Arc<Generation>> {
-        let _switching = self.switching.lock();
+        let switching = self.switching.lock();
         if let Some(before) = self.current() {
             next.switches.carry(&next.bundle.members, &before.switches, &before.bundle.members);
         }
-        copies.into_iter().for_each(|(seat, copy)| seat.leave(copy));
+        let untaken: Vec<Instances> = copies.into_iter().filter_map(|(seat, copy)| seat.leave(copy)).collect();
         let number = next.number;
         let replaced = self.current.swap(Some(next));
         self.serving.store(number, Ordering::Release);
+        drop(switching);
+        // Freed when nobody waits for it: sessions take their time.
+        drop(untaken);
         replaced
     }
 
@@ -113,10 +116,10 @@ struct Seat {
 }
 
 impl Seat {
-    /// Leaves copies for the reader, and room for those that it will leave.
-    fn leave(&self, copy: Instances) {
+    /// Leaves copies for the reader, and room for those that it will leave; answers those that it never took.
+    fn leave(&self, copy: Instances) -> Option<Instances> {
         self.old.lock().reserve(1);
-        *self.next.lock() = Some(copy);
+        self.next.lock().replace(copy)
     }
 }
 

@@ -111,6 +111,11 @@ fn a_track_is_vetoed_alone_and_from_any_thread() {
     assert_eq!(bench.lane.predict_row(first, &[2.0], vetoed.decided_ns).unwrap().reasons, reason::HOST_VETO);
     switch.set(true);
     assert_eq!(decision(&bench.decide(first, &bar(bench.stream, 1, 2.0))), (Action::Buy, 0));
+    switch.set(false);
+    let again = bench.lane.predict(first, vetoed.decided_ns + 60_000_000_000).unwrap();
+    assert_eq!(decision(&again), (Action::Abstain, reason::HOST_VETO), "a repeated decision is vetoed too");
+    switch.set(true);
+    assert_eq!(decision(&bench.lane.predict(first, vetoed.decided_ns + 60_000_000_000).unwrap()), (Action::Buy, 0));
     let other = TrackSwitch::default();
     bench.lane.use_switch(first, other.clone()).unwrap();
     other.set(false);

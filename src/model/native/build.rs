@@ -28,6 +28,8 @@ const FLOAT: i32 = 1;
 
 /// Most multiplications of a run: some tenths of a second. Native runs have no deadline, and small files can ask for much.
 const MOST_COST: u64 = 1 << 34;
+/// Most bytes of weights in the kernels' order: several nodes may each take a copy of one stored tensor.
+const MOST_WEIGHTS: usize = 1 << 31;
 
 /// A value that steps have made, or a view of one.
 #[derive(Clone, Debug)]
@@ -108,6 +110,8 @@ struct Builder<'a> {
     steps: Vec<Step>,
     /// Multiplications and additions of all steps.
     cost: u64,
+    /// Bytes of weights of the steps so far.
+    weights: usize,
     next: usize,
     scratch_len: usize,
 }
@@ -123,7 +127,7 @@ impl<'a> Builder<'a> {
         let shape = shape::of_input(input, hint)?;
         let slots = BTreeMap::from([(input.name.as_str(), Slot::plain(Place::Row(0), shape.clone()))]);
         let neural = known::is_neural(nodes, &shape);
-        Ok(Builder { graph, shape, slots, folded: BTreeMap::new(), folded_len: 0, neural, steps: Vec::new(), cost: 0, next: 0, scratch_len: 0 })
+        Ok(Builder { graph, shape, slots, folded: BTreeMap::new(), folded_len: 0, neural, steps: Vec::new(), cost: 0, weights: 0, next: 0, scratch_len: 0 })
     }
 
     fn node(&mut self, node: &'a Node) -> Result<()> {
@@ -205,6 +209,10 @@ impl<'a> Builder<'a> {
         let slot = Slot { place: Place::Scratch(self.next), view };
         let flushed = self.neural && !matches!(kernel, Kernel::Trees(_) | Kernel::Linear(_) | Kernel::Scaler(_) | Kernel::Normalizer(_));
         let step = Step { kernel, from: from.place, from_width: from.view.span(), at: self.next, width: slot.width(), flushed };
+        self.weights = self.weights.saturating_add(step.memory_bytes());
+        if self.weights > MOST_WEIGHTS {
+            return Err(unable(format!("the graph's layers hold over {MOST_WEIGHTS} bytes of weights together")));
+        }
         self.next = self.claim(self.next, step.width)?;
         let end = self.claim(self.next, step.extra())?;
         self.scratch_len = self.scratch_len.max(end);

@@ -4,9 +4,9 @@
 //! by side in blocks, so a chain is never split, and how many chains run at once changes no bit.
 
 use super::block::{Block, WIDTH, Weights, blocks};
-use super::faulty;
 use super::simd::Work;
 use super::sums::{Four, MOST, MOST_ROWS, PANEL, Panel, Registers, Sums, Tile, ZEROS, add};
+use super::{faulty, unable};
 use crate::error::Result;
 
 /// Weights in the order in which they are read: panel by panel of 64 outputs, and in a panel input by input. The outputs behind the
@@ -20,9 +20,15 @@ pub(super) struct Matrix {
     bias: Vec<Weights>,
 }
 
+/// Most blocks of weights of one layer: 1 GiB.
+const MOST_BLOCKS: usize = 1 << 24;
+
 impl Matrix {
     /// From the weight of an input and an output and the bias of an output; `what` names the operator.
     pub(super) fn new((inputs, outputs): (usize, usize), weight: impl Fn(usize, usize) -> f32, bias: impl Fn(usize) -> f32, what: &str) -> Result<Matrix> {
+        if blocks(outputs).checked_mul(inputs).is_none_or(|count| count > MOST_BLOCKS) {
+            return Err(unable(format!("{what} has weights of {inputs} inputs and {outputs} outputs, too many for one layer")));
+        }
         let filled = |block: usize, of: &dyn Fn(usize) -> f32| {
             let mut weights = Weights::default();
             weights.0.iter_mut().zip(block * WIDTH..outputs).for_each(|(weight, output)| *weight = of(output));

@@ -31,6 +31,14 @@ pub(super) enum Place {
 }
 
 impl Place {
+    /// Which value of the caller's row it is.
+    pub(super) fn row(self) -> Option<usize> {
+        match self {
+            Place::Row(at) => Some(at),
+            Place::Scratch(_) => None,
+        }
+    }
+
     /// The place `by` values further on.
     pub(super) fn shifted(self, by: usize) -> Place {
         match self {
@@ -119,6 +127,15 @@ pub(super) struct Step {
 }
 
 impl Step {
+    /// Where it reads.
+    fn reads(&self) -> [Option<Place>; 3] {
+        match &self.kernel {
+            Kernel::Binary { other, .. } => [Some(self.from), Some(*other), None],
+            Kernel::Select { yes, no } => [Some(self.from), Some(*yes), Some(*no)],
+            _ => [Some(self.from), None, None],
+        }
+    }
+
     /// Scratch memory that the step needs behind its result.
     pub(super) fn extra(&self) -> usize {
         match &self.kernel {
@@ -169,7 +186,7 @@ impl Step {
         }
     }
 
-    fn memory_bytes(&self) -> usize {
+    pub(super) fn memory_bytes(&self) -> usize {
         let own = match &self.kernel {
             Kernel::Linear(linear) => linear.memory_bytes(),
             Kernel::Trees(trees) => trees.memory_bytes(),
@@ -212,12 +229,7 @@ pub(super) struct Plan {
 impl Plan {
     /// The kernels that read the caller's row, and from which value on.
     fn readers(&self) -> impl Iterator<Item = (&Kernel, usize)> {
-        let reads = |step: &Step| match (step.from, &step.kernel) {
-            (Place::Row(at), _) => Some(at),
-            (_, Kernel::Binary { other: Place::Row(at), .. }) => Some(*at),
-            _ => None,
-        };
-        self.steps.iter().filter_map(move |step| reads(step).map(|at| (&step.kernel, at)))
+        self.steps.iter().flat_map(|step| step.reads().into_iter().flatten().filter_map(Place::row).map(|at| (&step.kernel, at)))
     }
 
     /// Runs one row; the outputs are NaN where lengths are not the plan's. The content of `scratch` before does not matter.

@@ -77,7 +77,8 @@ impl<'a> Builder<'a> {
         }
         // Without a long axis, the one along which the kernel is long counts.
         let kernel = self.constant(node, 1).map_or_else(Vec::new, |weights| weights.dims.get(2..).unwrap_or_default().to_vec());
-        let axis = spatial.iter().position(|dim| *dim != 1).or_else(|| kernel.iter().position(|dim| *dim != 1)).unwrap_or(spatial.len() - 1);
+        let axis =
+            spatial.iter().position(|dim| *dim != 1).or_else(|| kernel.iter().take(spatial.len()).position(|dim| *dim != 1)).unwrap_or(spatial.len() - 1);
         let rows = self.ordered(&value.seen(value.view.permuted(&[axis + 2, 1])))?;
         Ok(Sequence { rows, axis: axis + 2, shape })
     }
@@ -116,7 +117,8 @@ fn sliding(node: &Node, sequence: &Sequence, spatial: &[usize], rows: usize) -> 
     let kernel = spatial[along];
     let reach = kernel.checked_sub(1).and_then(|taps| taps.checked_mul(dilation)).map(|reach| reach + 1).filter(|reach| *reach <= 1 << 24);
     let reach = reach.ok_or_else(|| faulty(format!("{what} has a kernel of {kernel} in steps of {dilation}")))?;
-    let ceil = attrs::int(node, "ceil_mode", 0)? != 0;
+    // A convolution has no such attribute: its last window must lie within what there is.
+    let ceil = node.op != "Conv" && attrs::int(node, "ceil_mode", 0)? != 0;
     let pads = padding(attrs::text(node, "auto_pad", "NOTSET")?, (before, behind), (rows, reach, stride), &what)?;
     let padded = pads.0 + rows + pads.1;
     let Some(room) = padded.checked_sub(reach) else {

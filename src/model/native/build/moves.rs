@@ -26,6 +26,9 @@ impl<'a> Builder<'a> {
         // Only values in order can get other dimensions.
         let value = if matches!(node.op.as_str(), "Reshape" | "Flatten") { self.ordered(&value)? } else { value };
         match self.moved(node, value.view.clone())? {
+            Moved::Views(views) if views.iter().any(|view| view.width() == 0) => {
+                return Err(unable(format!("{} leaves nothing of a value with dimensions {:?}", shown(&node.title()), value.shape())));
+            }
             Moved::Views(views) => views.into_iter().enumerate().for_each(|(output, view)| self.name(node, output, value.seen(view))),
             Moved::Scattered { index, shape } => {
                 self.claim(self.next, index.len())?;
