@@ -1,22 +1,22 @@
 //! A lane: events in, steps closed, predictions out, by one caller at a time.
 
+mod ask;
+
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::caller_row::RowRoom;
 use super::feed::{Feed, Row};
-use super::predict::{PredictionId, RowQuestion};
 use super::registry::Shared;
-use super::switch::TrackSwitch;
-use super::track::{Details, TRACK_ANY_STREAM, Track};
+use super::track::{TRACK_ANY_STREAM, Track};
 use crate::error::{Error, Result, Status};
 use crate::ingest::gate::{self, Refusal, TIME_MAX_NS};
 use crate::ingest::order::StreamOrder;
 use crate::model::store::Reader;
 use crate::monitor::metrics::LaneCounters;
 use crate::types::event::{EventHead, MARK_ADVANCE, MARK_GAP, MARK_RESET, Mark};
-use crate::types::{EventRef, Flow, Kind, Prediction, Slot, reason};
+use crate::types::{EventRef, Flow, Kind, Slot, reason};
 
 /// A track of a lane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -378,102 +378,6 @@ impl Lane {
     #[must_use]
     pub fn waiting(&self) -> u32 {
         self.waiting
-    }
-
-    /// The decision for the newest closed step, or an abstention with its reasons. `now_ns` 0 takes the
-    /// engine's clock. Without a new step: the same prediction, flagged REPEAT.
-    ///
-    /// # Errors
-    /// `NOT_FOUND`, `INVALID_ARGUMENT` for a negative time, or 0 when the clock is the host's.
-    pub fn predict(&mut self, id: TrackId, now_ns: i64) -> Result<Prediction> {
-        let place = self.place(id)?;
-        let id = self.next_id(now_ns)?;
-        let Some(track) = &mut self.tracks[place] else { return Err(Error::new(Status::Internal, "a track that was found is gone")) };
-        let reader = &mut self.readers[track.reader];
-        let slot_on = reader.slot().is_on();
-        let (instances, moved) = reader.refresh();
-        self.counters.generations.add(u64::from(moved));
-        self.waiting -= u32::from(track.due);
-        let (prediction, made) = track.predict(instances, slot_on, id, &self.counters);
-        if made {
-            self.note_made(&prediction, &id);
-        }
-        Ok(prediction)
-    }
-
-    /// The decision for a row of the caller's: F unscaled values in the schema's order, NaN where one is missing. The caller
-    /// vouches for the row, so it is as new as the decision and never stale or not ready; the phase is known only where the row
-    /// holds its features and the track has a close. The track's own newest step stays as it is, asked for or not;
-    /// [`Lane::details`] then shows what stands behind this prediction.
-    ///
-    /// # Errors
-    /// As [`Lane::predict`]; `SHAPE` for another number of values, `NOT_FINITE` naming an infinite one, `CONTRACT` naming the
-    /// scale or the model that needs a track's own steps. Then nothing changes.
-    pub fn predict_row(&mut self, id: TrackId, row: &[f64], now_ns: i64) -> Result<Prediction> {
-        let place = self.place(id)?;
-        let id = self.next_id(now_ns)?;
-        let Some(track) = &mut self.tracks[place] else { return Err(Error::new(Status::Internal, "a track that was found is gone")) };
-        let reader = &mut self.readers[track.reader];
-        let slot_on = reader.slot().is_on();
-        let (instances, moved) = reader.refresh();
-        self.counters.generations.add(u64::from(moved));
-        let generation = instances.generation.clone();
-        let row = self.row_room.scale(&generation.bundle, row)?;
-        let prediction = track.predict_row(RowQuestion { generation: &generation, instances, slot_on, row }, id, &self.counters);
-        self.note_made(&prediction, &id);
-        Ok(prediction)
-    }
-
-    /// What the next prediction would be called.
-    fn next_id(&self, now_ns: i64) -> Result<PredictionId> {
-        let decided_ns = self.shared.clock.decision_ns(now_ns).filter(|now| *now >= 0);
-        let decided_ns = decided_ns
-            .ok_or_else(|| Error::new(Status::InvalidArgument, format!("now_ns {now_ns}: a time from 1, or 0 when the engine reads the system's clock")))?;
-        let timer = self.shared.clock.start();
-        let counter = (self.count + 1) & 0xFFFF_FFFF_FFFF;
-        let sampled = counter.is_multiple_of(SAMPLED) && self.shared.config.latency;
-        Ok(PredictionId { epoch: self.shared.epoch, counter: u64::from(self.number) << 48 | counter, decided_ns, timer, sampled })
-    }
-
-    fn note_made(&mut self, prediction: &Prediction, id: &PredictionId) {
-        self.count += 1;
-        if id.sampled {
-            self.counters.predict_ns.record(prediction.compute_ns);
-        }
-    }
-
-    /// A switch of the track that any thread may use, without the lane.
-    ///
-    /// # Errors
-    /// `NOT_FOUND`.
-    pub fn track_switch(&self, id: TrackId) -> Result<TrackSwitch> {
-        Ok(self.track(id)?.switch.clone())
-    }
-
-    /// Gives the track another switch than its own, such as one that a table of tracks keeps.
-    ///
-    /// # Errors
-    /// `NOT_FOUND`.
-    pub fn use_switch(&mut self, id: TrackId, switch: TrackSwitch) -> Result<()> {
-        let place = self.place(id)?;
-        self.tracks[place].iter_mut().for_each(|track| track.switch = switch.clone());
-        Ok(())
-    }
-
-    /// Outputs, members and missing features behind the newest prediction.
-    ///
-    /// # Errors
-    /// `NOT_FOUND`; `NO_PREDICTION` when nobody has predicted.
-    pub fn details(&self, id: TrackId) -> Result<Details<'_>> {
-        self.track(id)?.details()
-    }
-
-    /// The newest closed row.
-    ///
-    /// # Errors
-    /// `NOT_FOUND`; `NO_PREDICTION` before the first step.
-    pub fn row(&self, id: TrackId) -> Result<Row<'_>> {
-        self.track(id)?.feed.row()
     }
 }
 

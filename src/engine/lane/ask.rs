@@ -1,0 +1,118 @@
+//! What a lane is asked: decisions, what stands behind them, the newest row.
+
+use super::{Lane, SAMPLED, TrackId};
+use crate::engine::feed::Row;
+use crate::engine::predict::{PredictionId, RowQuestion};
+use crate::engine::switch::TrackSwitch;
+use crate::engine::track::{Details, Track};
+use crate::error::{Error, Result, Status};
+use crate::model::instances::Instances;
+use crate::model::store::Reader;
+use crate::monitor::metrics::LaneCounters;
+use crate::types::Prediction;
+
+/// A track that is asked, with what its slot serves now.
+struct Asked<'l> {
+    track: &'l mut Track,
+    instances: &'l mut Instances,
+    slot_on: bool,
+}
+
+fn asked<'l>(track: &'l mut Option<Box<Track>>, readers: &'l mut [Reader], counters: &LaneCounters) -> Result<Asked<'l>> {
+    let Some(track) = track else { return Err(Error::new(Status::Internal, "a track that was found is gone")) };
+    let reader = &mut readers[track.reader];
+    let slot_on = reader.slot().is_on();
+    let (instances, moved) = reader.refresh();
+    counters.generations.add(u64::from(moved));
+    Ok(Asked { track, instances, slot_on })
+}
+
+impl Lane {
+    /// The decision for the newest closed step, or an abstention with its reasons. `now_ns` 0 takes the
+    /// engine's clock. Without a new step: the same prediction, flagged REPEAT.
+    ///
+    /// # Errors
+    /// `NOT_FOUND`, `INVALID_ARGUMENT` for a negative time, or 0 when the clock is the host's.
+    pub fn predict(&mut self, id: TrackId, now_ns: i64) -> Result<Prediction> {
+        let place = self.place(id)?;
+        let id = self.next_id(now_ns)?;
+        let Asked { track, instances, slot_on } = asked(&mut self.tracks[place], &mut self.readers, &self.counters)?;
+        self.waiting -= u32::from(track.due);
+        let (prediction, made) = track.predict(instances, slot_on, id, &self.counters);
+        if made {
+            self.note_made(&prediction, &id);
+        }
+        Ok(prediction)
+    }
+
+    /// The decision for a row of the caller's: F unscaled values in the schema's order, NaN where one is missing. The caller
+    /// vouches for the row, so it is as new as the decision and never stale or not ready; the phase is known only where the row
+    /// holds its features and the track has a close. The track's own newest step stays as it is, asked for or not;
+    /// [`Lane::details`] then shows what stands behind this prediction.
+    ///
+    /// # Errors
+    /// As [`Lane::predict`]; `SHAPE` for another number of values, `NOT_FINITE` naming an infinite one, `CONTRACT` naming the
+    /// scale or the model that needs a track's own steps. Then nothing changes.
+    pub fn predict_row(&mut self, id: TrackId, row: &[f64], now_ns: i64) -> Result<Prediction> {
+        let place = self.place(id)?;
+        let id = self.next_id(now_ns)?;
+        let Asked { track, instances, slot_on } = asked(&mut self.tracks[place], &mut self.readers, &self.counters)?;
+        let generation = instances.generation.clone();
+        let row = self.row_room.scale(&generation.bundle, row)?;
+        let prediction = track.predict_row(RowQuestion { generation: &generation, instances, slot_on, row }, id, &self.counters);
+        self.note_made(&prediction, &id);
+        Ok(prediction)
+    }
+
+    /// What the next prediction would be called.
+    fn next_id(&self, now_ns: i64) -> Result<PredictionId> {
+        let decided_ns = self.shared.clock.decision_ns(now_ns).filter(|now| *now >= 0);
+        let decided_ns = decided_ns
+            .ok_or_else(|| Error::new(Status::InvalidArgument, format!("now_ns {now_ns}: a time from 1, or 0 when the engine reads the system's clock")))?;
+        let timer = self.shared.clock.start();
+        let counter = (self.count + 1) & 0xFFFF_FFFF_FFFF;
+        let sampled = counter.is_multiple_of(SAMPLED) && self.shared.config.latency;
+        Ok(PredictionId { epoch: self.shared.epoch, counter: u64::from(self.number) << 48 | counter, decided_ns, timer, sampled })
+    }
+
+    fn note_made(&mut self, prediction: &Prediction, id: &PredictionId) {
+        self.count += 1;
+        if id.sampled {
+            self.counters.predict_ns.record(prediction.compute_ns);
+        }
+    }
+
+    /// A switch of the track that any thread may use, without the lane.
+    ///
+    /// # Errors
+    /// `NOT_FOUND`.
+    pub fn track_switch(&self, id: TrackId) -> Result<TrackSwitch> {
+        Ok(self.track(id)?.switch.clone())
+    }
+
+    /// Gives the track another switch than its own, such as one that a table of tracks keeps.
+    ///
+    /// # Errors
+    /// `NOT_FOUND`.
+    pub fn use_switch(&mut self, id: TrackId, switch: TrackSwitch) -> Result<()> {
+        let place = self.place(id)?;
+        self.tracks[place].iter_mut().for_each(|track| track.switch = switch.clone());
+        Ok(())
+    }
+
+    /// Outputs, members and missing features behind the newest prediction.
+    ///
+    /// # Errors
+    /// `NOT_FOUND`; `NO_PREDICTION` when nobody has predicted.
+    pub fn details(&self, id: TrackId) -> Result<Details<'_>> {
+        self.track(id)?.details()
+    }
+
+    /// The newest closed row.
+    ///
+    /// # Errors
+    /// `NOT_FOUND`; `NO_PREDICTION` before the first step.
+    pub fn row(&self, id: TrackId) -> Result<Row<'_>> {
+        self.track(id)?.feed.row()
+    }
+}
