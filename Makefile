@@ -7,7 +7,7 @@ PY := $(VENV)/bin/python
 # Where the Rust tests find ONNX Runtime: the one of the tests' environment, unless ORT_DYLIB_PATH names another.
 RUNTIME = ORT_DYLIB_PATH="$${ORT_DYLIB_PATH:-$$(echo $(CURDIR)/$(VENV)/lib/python*/site-packages/onnxruntime/capi/libonnxruntime.*)}"
 
-.PHONY: test lint rust benches reference verify miri models models-check header clean
+.PHONY: test lint rust benches reference verify miri sanitize models models-check header clean
 
 test: lint rust benches reference
 
@@ -30,7 +30,7 @@ reference: $(VENV)/tests.done
 	cargo build --locked
 	FORETICK=target/debug/foretick $(PY) tests/reference/recorded_check.py
 
-verify: test models-check miri
+verify: test models-check miri sanitize
 	FORETICK_FULL=1 FORETICK=target/debug/foretick $(PY) tests/reference/recorded_check.py
 	$(RUNTIME) FORETICK_STORM=100 cargo test --locked --test hosts
 	$(RUNTIME) cargo bench --locked
@@ -39,6 +39,10 @@ verify: test models-check miri
 miri:
 	rustup toolchain install nightly --profile minimal -c miri -c rust-src
 	for seed in 0 1 2 3; do MIRIFLAGS="-Zmiri-disable-isolation -Zmiri-seed=$$seed" cargo +nightly miri test --lib --no-default-features --locked ffi:: || exit 1; done
+
+# The kernels, the float mode and the looks at a foreign library under AddressSanitizer: what Miri cannot run.
+sanitize:
+	RUSTFLAGS=-Zsanitizer=address cargo +nightly test --lib --no-default-features --features ort --target x86_64-unknown-linux-gnu --target-dir target/asan --locked model::
 
 # Trains the shipped bundles anew (about half an hour; btc-1m and btc-1m-ohlcv need FORETICK_DATA). Installs PyTorch, which is large.
 models: $(VENV)/torch.done
