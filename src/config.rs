@@ -63,6 +63,10 @@ pub struct EngineConfig {
     pub limits: Limits,
     /// How often housekeeping looks, ms.
     pub housekeeping_ms: u64,
+    /// The core that the housekeeping thread is pinned to; `None` leaves it to the system.
+    pub housekeeping_core: Option<usize>,
+    /// How long after a publish an idle lane is given the new models by housekeeping, ms.
+    pub idle_revoke_ms: u64,
     /// How long closing waits for callers inside, ms.
     pub close_timeout_ms: u64,
     /// What may run models.
@@ -81,6 +85,8 @@ impl Default for EngineConfig {
             clock: ClockSource::System,
             limits,
             housekeeping_ms: 10,
+            housekeeping_core: None,
+            idle_revoke_ms: 100,
             close_timeout_ms: 5_000,
             backends: Backends::default(),
             keep_previous: true,
@@ -146,6 +152,8 @@ fn backends(root: &mut Section<'_>) -> Backends {
 fn sections(root: &mut Section<'_>, mut config: EngineConfig) -> EngineConfig {
     if let Some(mut section) = root.table("housekeeping") {
         config.housekeeping_ms = section.within("interval_ms", config.housekeeping_ms, 1, 60_000);
+        config.housekeeping_core = core(&mut section);
+        config.idle_revoke_ms = section.within("idle_revoke_ms", config.idle_revoke_ms, 0, 3_600_000);
         config.close_timeout_ms = section.within("close_timeout_ms", config.close_timeout_ms, 0, 3_600_000);
         section.finish();
     }
@@ -188,17 +196,72 @@ impl StreamOptions {
     }
 }
 
-/// Options of a lane. None exist yet; unknown keys are refused all the same.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct LaneOptions;
+/// The core that a section names; -1 names none.
+fn core(section: &mut Section<'_>) -> Option<usize> {
+    usize::try_from(section.within("core", -1i64, -1, 4_095)).ok()
+}
+
+/// What a worker does between two polls that found nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Idle {
+    /// Looks again at once: least latency, a whole core.
+    Spin,
+    /// Lets other threads run.
+    Yield,
+    /// Sleeps.
+    Sleep,
+}
+
+/// What a poll does with a step that closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PollPredicts {
+    /// Predicts it and publishes the prediction.
+    Step,
+    /// Nothing: the host asks.
+    Request,
+}
+
+/// Options of a lane.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LaneOptions {
+    /// A thread of the lane's own drains its links.
+    pub worker: bool,
+    /// The core that the worker is pinned to; `None` leaves it to the system.
+    pub core: Option<usize>,
+    /// What the worker does when there is nothing to do.
+    pub idle: Idle,
+    /// How long it sleeps, us.
+    pub sleep_us: u64,
+    /// What a poll does with a step that closed.
+    pub predict: PollPredicts,
+    /// A poll also advances the lane to its time less this, ms; `None` leaves that to marks.
+    pub advance_lag_ms: Option<u64>,
+}
+
+impl Default for LaneOptions {
+    fn default() -> LaneOptions {
+        LaneOptions { worker: false, core: None, idle: Idle::Yield, sleep_us: 50, predict: PollPredicts::Step, advance_lag_ms: None }
+    }
+}
 
 impl LaneOptions {
     /// Reads the options of a lane; an empty text means defaults.
     ///
     /// # Errors
-    /// `CONFIG_SYNTAX`, `CONFIG_KEY`.
+    /// `CONFIG_SYNTAX`, `CONFIG_KEY`, `CONFIG_VALUE`, with every problem's line.
     pub fn parse(source: &str) -> Result<LaneOptions> {
-        read(source, "lane options", |_| LaneOptions)
+        read(source, "lane options", |root| {
+            let base = LaneOptions::default();
+            let lag = root.within("advance_lag_ms", 0, 0, 3_600_000);
+            LaneOptions {
+                worker: root.or("worker", base.worker),
+                core: core(root),
+                idle: [Idle::Spin, Idle::Yield, Idle::Sleep][root.choice("idle", 1, &["spin", "yield", "sleep"])],
+                sleep_us: root.within("sleep_us", base.sleep_us, 1, 1_000_000),
+                predict: [PollPredicts::Step, PollPredicts::Request][root.choice("predict", 0, &["step", "request"])],
+                advance_lag_ms: (lag > 0).then_some(lag),
+            }
+        })
     }
 }
 
@@ -243,6 +306,10 @@ mod tests {
         let error = EngineConfig::parse("threads = 7\n[limits]\nlanes = 0\n").unwrap_err();
         assert_eq!(error.status(), Status::ConfigValue);
         assert!(error.text().contains("7 is not in 0 to 1") && error.text().contains("limits.lanes"), "{error}");
-        assert_eq!(LaneOptions::parse("worker = true").unwrap_err().status(), Status::ConfigKey);
+        let lane = LaneOptions::parse("worker = true\ncore = 3\nidle = \"sleep\"\npredict = \"request\"\nadvance_lag_ms = 20\n").unwrap();
+        let base = LaneOptions { worker: true, core: Some(3), idle: Idle::Sleep, ..LaneOptions::default() };
+        assert_eq!(lane, LaneOptions { predict: PollPredicts::Request, advance_lag_ms: Some(20), ..base });
+        assert_eq!(LaneOptions::parse("wroker = true").unwrap_err().status(), Status::ConfigKey);
+        assert_eq!(LaneOptions::parse("idle = \"nap\"").unwrap_err().status(), Status::ConfigValue);
     }
 }

@@ -29,10 +29,11 @@ pub use track::{Details, TRACK_ANY_STREAM};
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use crate::clock::Clock;
 use crate::config::{EngineConfig, LaneOptions, StreamOptions};
-use crate::error::Result;
+use crate::error::{Error, Result, Status};
 use crate::model::bundle::Bundle;
 use crate::model::store::Publish;
 use crate::monitor::metrics::exposition;
@@ -148,8 +149,7 @@ impl Engine {
     /// # Errors
     /// `LIMIT`, `CONFIG_*`.
     pub fn open_lane(&self, options: &str) -> Result<Lane> {
-        LaneOptions::parse(options)?;
-        Lane::open(self.shared.clone())
+        Lane::open(self.shared.clone(), LaneOptions::parse(options)?)
     }
 
     /// Opens a scorer of one model of what a slot serves now; the caller owns it. `flags`: [`SCORER_RAW`] or 0.
@@ -164,6 +164,21 @@ impl Engine {
     /// Ends foreign runs that are in flight and lets no new one begin, so that their callers come back; `false` undoes it.
     pub fn stop_runs(&self, stop: bool) {
         self.shared.watchdog().close(stop);
+    }
+
+    /// Does the housekeeping of an engine with `threads = 0`: newer models are handed over to idle lanes, replaced ones are freed.
+    /// Answers whether work is left. What is begun is finished, so this may take longer than the budget by the time that freeing
+    /// one model takes (a session of ONNX Runtime: milliseconds).
+    ///
+    /// # Errors
+    /// `WRONG_STATE` unless `threads = 0`: then the engine's own thread does this.
+    pub fn maintain(&self, budget: Duration) -> Result<bool> {
+        match self.shared.config.threads {
+            0 => Ok(housekeeping::tidy(&self.shared, Instant::now().checked_add(budget))),
+            _ => {
+                Err(Error::new(Status::WrongState, "the engine has a housekeeping thread; open it with threads = 0 to do the housekeeping yourself".to_owned()))
+            }
+        }
     }
 
     /// Counters, gauges and sampled latencies as Prometheus text.

@@ -155,15 +155,16 @@ fn replaced_generations_are_freed_by_collect_and_never_by_a_reader() {
     let publish = || store.publish(&[item("s", &bundle)], 64, false).unwrap();
     publish();
     let held = Arc::strong_count(&bundle);
-    let mut reader = store.reader("s").unwrap().unwrap();
-    let first = Arc::downgrade(&reader.refresh().0.generation);
+    let mut readers = store.readers();
+    assert_eq!(store.read(&mut readers, "s").unwrap(), Some(0));
+    let first = Arc::downgrade(&readers.enter()[0].generation);
     publish();
     assert_eq!((store.collect(), first.strong_count()), (1, 2), "held by the list and by the reader");
-    assert_eq!((reader.refresh().0.generation.number, first.strong_count()), (2, 2), "the reader left it at its seat and freed nothing");
+    assert_eq!((readers.enter()[0].generation.number, first.strong_count()), (2, 2), "the reader left it at its seat and freed nothing");
     assert_eq!((store.collect(), first.strong_count()), (0, 0));
     for _ in 0..100 {
         publish();
-        reader.refresh();
+        readers.enter();
     }
     store.collect();
     assert_eq!(Arc::strong_count(&bundle), held, "only the generation that serves holds its bundle");
@@ -186,7 +187,7 @@ fn one_earlier_generation_is_kept_unless_it_is_replaced() {
 
 #[test]
 fn the_housekeeping_thread_frees_without_being_asked() {
-    let engine = Engine::open_text("clock = \"host\"\n[publish]\nkeep_previous = false\n[housekeeping]\ninterval_ms = 1\n").unwrap();
+    let engine = Engine::open_text("clock = \"host\"\n[publish]\nkeep_previous = false\n[housekeeping]\ninterval_ms = 1\nidle_revoke_ms = 3600000\n").unwrap();
     let stream = engine.add_stream("test:A", "").unwrap();
     let old = open(&engine, &version(1)).unwrap();
     engine.publish_one("s", old.clone()).unwrap();
@@ -195,11 +196,90 @@ fn the_housekeeping_thread_frees_without_being_asked() {
     engine.publish_one("s", open(&engine, &version(2)).unwrap()).unwrap();
     assert_eq!(Arc::strong_count(&old), 2, "the lane still holds its generation");
     lane.predict(track, START_NS).unwrap();
+    wait_until("nobody freed the old generation", || Arc::strong_count(&old) == 1);
+}
+
+/// Slots published by one call are one: a lane that has seen one of the new generations never again answers from an old one.
+#[test]
+fn slots_published_together_change_together() {
+    const PUBLISHES: u64 = 2_000;
+    let engine = Engine::open_text("clock = \"host\"\n[housekeeping]\ninterval_ms = 1\nidle_revoke_ms = 0\n").unwrap();
+    let stream = engine.add_stream("test:A", "").unwrap();
+    let bundles = [1, 2].map(|number| open(&engine, &version(number)).unwrap());
+    let publish = |turn: usize| engine.publish(&[item("a", &bundles[turn % 2]), item("b", &bundles[turn % 2])]).unwrap();
+    publish(0);
+    let read = || {
+        let mut lane = engine.open_lane("").unwrap();
+        let tracks = ["a", "b"].map(|slot| lane.open_track(slot, &[stream], 0).unwrap());
+        let (mut last, mut seen) = (0, 0);
+        for minute in 0.. {
+            let event = bar(stream, minute, 1.0);
+            lane.push(event.slots()).unwrap();
+            // In turn, so that either may be the first to see the new ones.
+            for track in if minute % 2 == 0 { tracks } else { [tracks[1], tracks[0]] } {
+                let p = lane.predict(track, event.head.known_ns).unwrap();
+                let publish = p.generation.div_ceil(2);
+                assert!(publish >= last, "slot {} answers from publish {publish} after {last} was seen", p.slot);
+                assert_eq!(p.members_total, if publish % 2 == 1 { 1 } else { 2 });
+                seen += u64::from(publish != last);
+                last = publish;
+            }
+            if last == PUBLISHES {
+                return seen;
+            }
+        }
+        unreachable!()
+    };
+    let seen = std::thread::scope(|scope| {
+        let readers: Vec<_> = (0..READERS).map(|_| scope.spawn(read)).collect();
+        (1..PUBLISHES as usize).for_each(|turn| drop(publish(turn)));
+        readers.into_iter().map(|reader| reader.join().unwrap()).collect::<Vec<_>>()
+    });
+    assert!(seen.iter().all(|seen| *seen >= 2), "{seen:?}");
+}
+
+fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
     let until = std::time::Instant::now() + std::time::Duration::from_secs(30);
-    while Arc::strong_count(&old) > 1 {
-        assert!(std::time::Instant::now() < until, "nobody freed the old generation");
+    while !done() {
+        assert!(std::time::Instant::now() < until, "{what}");
         std::thread::yield_now();
     }
+}
+
+/// A lane that nobody enters is given the new models, and goes on from there when it is entered.
+#[test]
+fn an_idle_lane_pins_no_old_generation() {
+    let engine = Engine::open_text("clock = \"host\"\n[publish]\nkeep_previous = false\n[housekeeping]\ninterval_ms = 1\nidle_revoke_ms = 5\n").unwrap();
+    let stream = engine.add_stream("test:A", "").unwrap();
+    let old = open(&engine, &version(1)).unwrap();
+    engine.publish_one("s", old.clone()).unwrap();
+    let mut lane = engine.open_lane("").unwrap();
+    let track = lane.open_track("s", &[stream], 0).unwrap();
+    lane.push(bar(stream, 0, 1.0).slots()).unwrap();
+    assert_eq!(lane.predict(track, START_NS + MINUTE_NS).unwrap().generation, 1);
+    engine.publish_one("s", open(&engine, &version(2)).unwrap()).unwrap();
+    wait_until("the idle lane still holds the old generation", || Arc::strong_count(&old) == 1);
+    assert_eq!(lane.details(track).unwrap().manifest.version, 1, "what was answered is still told");
+    lane.push(bar(stream, 1, 1.0).slots()).unwrap();
+    let p = lane.predict(track, START_NS + 2 * MINUTE_NS).unwrap();
+    assert_eq!((p.generation, p.members_total), (2, 2));
+    assert_eq!(lane.counters().generations.get(), 1, "counted although housekeeping took it over");
+}
+
+#[test]
+fn without_a_thread_the_host_does_the_housekeeping() {
+    let engine = Engine::open_text("threads = 0\n[publish]\nkeep_previous = false\n[housekeeping]\nidle_revoke_ms = 0\n").unwrap();
+    let stream = engine.add_stream("test:A", "").unwrap();
+    let old = open(&engine, &version(1)).unwrap();
+    engine.publish_one("s", old.clone()).unwrap();
+    let mut lane = engine.open_lane("").unwrap();
+    lane.open_track("s", &[stream], 0).unwrap();
+    engine.publish_one("s", open(&engine, &version(2)).unwrap()).unwrap();
+    assert_eq!(Arc::strong_count(&old), 2, "nobody else does it");
+    while engine.maintain(std::time::Duration::ZERO).unwrap() {}
+    assert_eq!(Arc::strong_count(&old), 1);
+    let busy = Engine::open_text("").unwrap().maintain(std::time::Duration::ZERO).unwrap_err();
+    assert!(busy.status() == Status::WrongState && busy.text().contains("threads = 0"), "{busy}");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::error::Status;
+use crate::model::manifest::Manifest;
 use crate::model::store::Generation;
 use crate::types::Prediction;
 
@@ -57,8 +58,10 @@ pub struct Answer {
     pub phase_confidence: f64,
     /// The edge of an opportunity in its unit, NaN without one.
     pub expected_net: f64,
-    /// The generation that the lists fit.
-    pub(super) generation: Arc<Generation>,
+    /// Number of the generation that the lists fit.
+    pub(super) generation: u64,
+    /// What that one's bundle says of itself. The generation is not held: an answer that nobody renews must not pin its models.
+    pub(super) manifest: Arc<Manifest>,
     pub(super) made: bool,
 }
 
@@ -72,7 +75,8 @@ impl Answer {
             valid: vec![0; words],
             phase_confidence: f64::NAN,
             expected_net: f64::NAN,
-            generation: generation.clone(),
+            generation: generation.number,
+            manifest: generation.bundle.manifest.clone(),
             made: false,
         };
         answer.fit(generation);
@@ -96,13 +100,13 @@ impl Answer {
                 compute_ns: 0,
             }));
         }
-        self.generation = generation.clone();
+        (self.generation, self.manifest) = (generation.number, bundle.manifest.clone());
     }
 
     /// Number of the generation that the lists fit.
     #[must_use]
     pub fn generation(&self) -> u64 {
-        self.generation.number
+        self.generation
     }
 
     pub(super) fn memory_bytes(&self) -> usize {

@@ -1,4 +1,5 @@
-//! The one thread of an engine: frees what no lane holds any more, and ends foreign runs that take too long.
+//! Housekeeping: hands newer models over to idle lanes, frees what no lane holds any more, and ends foreign runs that take too
+//! long. One thread of the engine does it, or the host.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -34,10 +35,21 @@ fn keep(shared: &Shared, stopped: &AtomicBool) {
         // Looked at first: what was watched before this thread was there to be woken must not wait for a whole interval.
         thread::park_timeout(shared.watchdog().look().map_or(interval, |next| next.min(interval)));
         if collected.elapsed() >= interval {
-            shared.store.collect();
+            tidy(shared, None);
             collected = Instant::now();
         }
     }
+}
+
+/// Hands over and frees until the time is up; true when work is left. What is begun is finished, so this may take longer by the
+/// time that freeing one model takes.
+pub fn tidy(shared: &Shared, until: Option<Instant>) -> bool {
+    shared.store.hand_over(Duration::from_millis(shared.config.idle_revoke_ms));
+    let more = shared.store.free_old(until);
+    if !more {
+        shared.store.collect();
+    }
+    more
 }
 
 impl Drop for Housekeeping {

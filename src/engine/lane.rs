@@ -10,10 +10,11 @@ use super::caller_row::RowRoom;
 use super::feed::{Feed, Row};
 use super::registry::Shared;
 use super::track::{TRACK_ANY_STREAM, Track};
+use crate::config::LaneOptions;
 use crate::error::{Error, Result, Status};
 use crate::ingest::gate::{self, Refusal, TIME_MAX_NS};
 use crate::ingest::order::StreamOrder;
-use crate::model::store::Reader;
+use crate::model::store::Readers;
 use crate::monitor::metrics::LaneCounters;
 use crate::types::event::{EventHead, MARK_ADVANCE, MARK_GAP, MARK_RESET, Mark};
 use crate::types::{EventRef, Flow, Kind, Slot, reason};
@@ -61,17 +62,18 @@ impl From<PushError> for Error {
     }
 }
 
-/// One working set: tracks, and a reader a slot with working copies of its models.
+/// One working set: tracks, and working copies of the models of the slots that they ask.
 #[derive(Debug)]
 pub struct Lane {
     shared: Arc<Shared>,
+    options: LaneOptions,
     number: u16,
     count: u64,
     counters: Arc<LaneCounters>,
     tracks: Vec<Option<Box<Track>>>,
     /// By stream id.
     routes: Vec<Option<Box<Route>>>,
-    readers: Vec<Reader>,
+    readers: Readers,
     row_room: RowRoom,
     promised_ns: i64,
     /// Tracks with a closed step that nobody has asked for.
@@ -82,18 +84,20 @@ pub struct Lane {
 }
 
 impl Lane {
-    pub(super) fn open(shared: Arc<Shared>) -> Result<Lane> {
+    pub(super) fn open(shared: Arc<Shared>, options: LaneOptions) -> Result<Lane> {
         let (number, count) = shared.take_lane()?;
         let counters = Arc::new(LaneCounters::default());
         shared.lanes.lock().push((number, counters.clone()));
+        let readers = shared.store.readers();
         Ok(Lane {
             shared,
+            options,
             number,
             count,
             counters,
             tracks: Vec::new(),
             routes: Vec::new(),
-            readers: Vec::new(),
+            readers,
             row_room: RowRoom::default(),
             promised_ns: i64::MIN,
             waiting: 0,
@@ -124,9 +128,8 @@ impl Lane {
         }
         let reader = self.reader(slot)?;
         let names: Vec<String> = streams.iter().map(|id| self.shared.stream_name(*id)).collect::<Result<_>>()?;
-        let generation = &self.readers[reader].refresh().0.generation;
-        let mut track = Track::open(generation, reader, streams, &names, flags)?;
-        self.row_room.fit(generation.bundle.schema.width());
+        let mut track = Track::open(&self.readers.enter()[reader].generation, reader, streams, &names, flags)?;
+        self.row_room.fit(track.feed.schema.width());
         track.counted_bytes = track.memory_bytes();
         self.shared.check_memory(track.counted_bytes)?;
         let number = self.shared.take_track()?;
@@ -144,14 +147,9 @@ impl Lane {
         Ok(TrackId { number, place: place as u32 })
     }
 
-    /// The lane's reader of a slot, made on first use.
+    /// Place of a slot among those that the lane reads.
     fn reader(&mut self, slot: &str) -> Result<usize> {
-        if let Some(at) = self.readers.iter().position(|reader| reader.slot().name == slot) {
-            return Ok(at);
-        }
-        let reader = self.shared.store.reader(slot)?;
-        self.readers.push(reader.ok_or_else(|| self.shared.serves_none(slot))?);
-        Ok(self.readers.len() - 1)
+        self.shared.store.read(&mut self.readers, slot)?.ok_or_else(|| self.shared.serves_none(slot))
     }
 
     fn route(&mut self, stream: u32) -> &mut Route {

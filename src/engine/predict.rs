@@ -131,7 +131,7 @@ impl Track {
 
     /// Takes a generation over, when it is another than that of the answer.
     fn meet(&mut self, generation: &Arc<Generation>) {
-        if self.answer.generation.number != generation.number {
+        if self.answer.generation != generation.number {
             self.take_over(generation);
         }
     }

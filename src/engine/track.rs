@@ -7,7 +7,7 @@ use super::feed::Feed;
 use super::switch::TrackSwitch;
 use crate::error::{Error, Result, Status};
 use crate::features::spec::Schema;
-use crate::model::bundle::Bundle;
+use crate::model::manifest::Manifest;
 use crate::model::store::Generation;
 use crate::types::Prediction;
 
@@ -21,15 +21,15 @@ pub struct Details<'a> {
     pub answer: &'a Answer,
     /// The schema of the row.
     pub schema: &'a Schema,
-    /// The bundle that answered: names of the outputs and members.
-    pub bundle: &'a Bundle,
+    /// The manifest of the bundle that answered: names of the outputs and members.
+    pub manifest: &'a Manifest,
 }
 
 /// One track of a lane.
 #[derive(Debug)]
 pub struct Track {
     pub number: u32,
-    /// The lane's reader of the track's slot.
+    /// Place of the track's slot among those that the lane reads.
     pub reader: usize,
     /// A step closed that nobody has asked for.
     pub due: bool,
@@ -86,7 +86,7 @@ impl Track {
 
     pub fn details(&self) -> Result<Details<'_>> {
         match self.answer.made {
-            true => Ok(Details { answer: &self.answer, schema: &self.feed.schema, bundle: &self.answer.generation.bundle }),
+            true => Ok(Details { answer: &self.answer, schema: &self.feed.schema, manifest: &self.answer.manifest }),
             false => Err(Error::new(Status::NoPrediction, "nobody has predicted on this track yet")),
         }
     }

@@ -11,8 +11,7 @@ use super::pointer::OutArray;
 use super::sized::{Versioned, read, stated, write};
 use crate::engine::{Details, MemberAnswer, OutputAnswer};
 use crate::error::Status;
-use crate::model::bundle::Bundle;
-use crate::model::manifest::InputShape;
+use crate::model::manifest::{InputShape, Manifest};
 
 /// Outputs, members and missing features behind the newest prediction, as one consistent picture. A NULL
 /// array with cap 0 is skipped; its length is written all the same.
@@ -64,14 +63,14 @@ impl DetailsOut {
 
     /// Writes the arrays and the struct, or only the lengths when one array is too small.
     fn put(&self, details: &Details<'_>) -> Outcome {
-        let (answer, bundle) = (details.answer, details.bundle);
+        let (answer, manifest) = (details.answer, details.manifest);
         let mut record = DetailsRecord { outputs_len: answer.outputs.len(), members_len: answer.members.len(), missing_len: answer.valid.len(), ..self.asked };
         if self.outputs.short(record.outputs_len) || self.members.short(record.members_len) || short(&self.asked, record.missing_len) {
             self.write(&record);
             return Err(Fail::Plain(Status::BufferTooSmall, "an array is too small; the lengths that are needed were written"));
         }
-        answer.outputs.iter().enumerate().for_each(|(at, output)| self.outputs.put(at, &output_record(bundle, at, output)));
-        answer.members.iter().enumerate().for_each(|(at, member)| self.members.put(at, &member_record(bundle, member)));
+        answer.outputs.iter().enumerate().for_each(|(at, output)| self.outputs.put(at, &output_record(manifest, at, output)));
+        answer.members.iter().enumerate().for_each(|(at, member)| self.members.put(at, &member_record(manifest, member)));
         if !self.asked.missing.is_null() {
             self.missing.fill(record.missing_len, missing_words(&answer.valid, details.schema.width()))?;
         }
@@ -96,16 +95,16 @@ fn missing_words(valid: &[u64], width: usize) -> impl Iterator<Item = u64> {
 }
 
 fn fill(record: &mut DetailsRecord, details: &Details<'_>) {
-    let (answer, bundle) = (details.answer, details.bundle);
-    let window = bundle.members.iter().any(|member| member.spec.input == InputShape::Window);
+    let (answer, manifest) = (details.answer, details.manifest);
+    let window = manifest.members.iter().any(|member| member.input == InputShape::Window);
     (record.id_epoch, record.id_counter) = (answer.prediction.id_epoch, answer.prediction.id_counter);
-    record.feature_hash = bundle.schema_hash.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
+    record.feature_hash = manifest.schema_hash.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
     (record.phase_confidence, record.expected_net) = (answer.phase_confidence, answer.expected_net);
     (record.features, record.rows) = (details.schema.width() as u32, if window { details.schema.window as u32 } else { 1 });
 }
 
-fn output_record(bundle: &Bundle, number: usize, answer: &OutputAnswer) -> OutputRecord {
-    let spec = &bundle.manifest.outputs[number];
+fn output_record(manifest: &Manifest, number: usize, answer: &OutputAnswer) -> OutputRecord {
+    let spec = &manifest.outputs[number];
     OutputRecord {
         struct_size: 0,
         output: number as u16,
@@ -120,7 +119,7 @@ fn output_record(bundle: &Bundle, number: usize, answer: &OutputAnswer) -> Outpu
     }
 }
 
-fn member_record(bundle: &Bundle, answer: &MemberAnswer) -> MemberRecord {
+fn member_record(manifest: &Manifest, answer: &MemberAnswer) -> MemberRecord {
     MemberRecord {
         struct_size: 0,
         status: answer.status as StatusCode,
@@ -132,7 +131,7 @@ fn member_record(bundle: &Bundle, answer: &MemberAnswer) -> MemberRecord {
         reserved: 0,
         value: answer.value,
         weight: answer.weight,
-        name: padded(&bundle.members[answer.member].spec.name),
+        name: padded(&manifest.members[answer.member].name),
     }
 }
 

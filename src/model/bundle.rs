@@ -42,7 +42,7 @@ pub struct Member {
 #[derive(Debug)]
 pub struct Bundle {
     /// What the manifest says.
-    pub manifest: Manifest,
+    pub manifest: Arc<Manifest>,
     /// The schema with its stats.
     pub schema: Arc<Schema>,
     /// The schema's hash.
@@ -90,7 +90,7 @@ impl Bundle {
         members.iter_mut().zip(worst).for_each(|(member, worst)| member.worst = worst);
         let digest = Sha256::digest(&manifest_bytes).into();
         let (needed, refuses_rows) = (needed_bits(&schema), refuses_rows(&schema, &members));
-        Ok(Bundle { manifest, schema, schema_hash, digest, members, needed, refuses_rows, path: path.to_owned() })
+        Ok(Bundle { manifest: Arc::new(manifest), schema, schema_hash, digest, members, needed, refuses_rows, path: path.to_owned() })
     }
 
     /// As [`Bundle::open`], without an engine: foreign runs are watched by a thread that ends with this call.

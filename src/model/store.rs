@@ -1,12 +1,16 @@
 //! Slots and their generations. The only file that knows `arc_swap`.
 //!
-//! A reader compares one atomic number and looks further only when it moved. Publishing makes every reader's working copies
-//! first and leaves them at its seat; the reader changes seats' copies for its own and leaves the old ones there. So neither the
-//! cell's own read path (slower, and with use-after-free reports on ARM) nor making or freeing anything is on the hot path:
-//! what is replaced goes to lists that [`Store::collect`] drains.
+//! A lane compares one atomic number, the count of publishes, and looks further only when it moved. Publishing makes every lane's
+//! working copies first and leaves them at its [`Seat`]; the lane changes its copies for those and leaves the old ones there. So
+//! neither the cell's own read path (slower, and with use-after-free reports on ARM) nor making or freeing anything is on the hot
+//! path: what is replaced goes to lists that [`Store::collect`] drains. A lane that stays away does not pin what was replaced:
+//! [`Store::hand_over`] changes the copies for it.
+
+mod seat;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
 use parking_lot::{Mutex, RwLock};
@@ -17,6 +21,7 @@ use crate::model::bundle::Bundle;
 use crate::model::instances::{Instances, RunPolicy};
 use crate::model::switches::Switches;
 use crate::types::NAME_MAX;
+use seat::{Inside, Seat};
 
 /// One published bundle. A prediction uses exactly one.
 #[derive(Debug)]
@@ -38,25 +43,13 @@ pub struct Slot {
     pub number: u16,
     /// Name.
     pub name: String,
-    serving: AtomicU64,
     current: ArcSwapOption<Generation>,
-    seats: Mutex<Vec<Weak<Seat>>>,
     on: AtomicBool,
-    /// Held while a member is switched and while generations change places, so that no switch is lost between the two.
-    switching: Mutex<()>,
 }
 
 impl Slot {
     fn new(number: u16, name: &str) -> Slot {
-        Slot {
-            number,
-            name: name.to_owned(),
-            serving: AtomicU64::new(0),
-            current: ArcSwapOption::empty(),
-            seats: Mutex::default(),
-            on: AtomicBool::new(true),
-            switching: Mutex::default(),
-        }
+        Slot { number, name: name.to_owned(), current: ArcSwapOption::empty(), on: AtomicBool::new(true) }
     }
 
     /// Its predictions are permitted.
@@ -65,9 +58,8 @@ impl Slot {
         self.on.load(Ordering::SeqCst)
     }
 
-    /// Switches a member of the generation that serves, and those of its name in later ones.
+    /// Switches a member of the generation that serves, and those of its name in later ones; the caller holds the lock of switching.
     fn switch_member(&self, name: &str, on: bool) -> Result<()> {
-        let _switching = self.switching.lock();
         let Some(current) = self.current() else { return Err(Error::new(Status::NotFound, format!("slot {} serves no bundle", self.name))) };
         let members = &current.bundle.members;
         let Some(member) = members.iter().position(|member| member.spec.name == name) else {
@@ -79,79 +71,38 @@ impl Slot {
         Ok(())
     }
 
-    /// Lets a generation serve, with the members switched as they were by call; answers the one before.
-    fn serve(&self, next: Arc<Generation>, copies: Vec<(Arc<Seat>, Instances)>) -> Option<Arc<Generation>> {
-        let switching = self.switching.lock();
-        if let Some(before) = self.current() {
-            next.switches.carry(&next.bundle.members, &before.switches, &before.bundle.members);
-        }
-        let untaken: Vec<Instances> = copies.into_iter().filter_map(|(seat, copy)| seat.leave(copy)).collect();
-        let number = next.number;
-        let replaced = self.current.swap(Some(next));
-        self.serving.store(number, Ordering::Release);
-        drop(switching);
-        // Freed when nobody waits for it: sessions take their time.
-        drop(untaken);
-        replaced
-    }
-
     /// The generation that serves now.
     pub fn current(&self) -> Option<Arc<Generation>> {
         self.current.load_full()
     }
-
-    /// The seats of the readers that are left.
-    fn seats(&self) -> Vec<Arc<Seat>> {
-        let mut seats = self.seats.lock();
-        seats.retain(|seat| seat.strong_count() > 0);
-        seats.iter().filter_map(Weak::upgrade).collect()
-    }
 }
 
-/// Where a publisher leaves working copies for one reader, and the reader leaves those that it no longer uses.
-#[derive(Debug, Default)]
-struct Seat {
-    next: Mutex<Option<Instances>>,
-    old: Mutex<Vec<Instances>>,
-}
-
-impl Seat {
-    /// Leaves copies for the reader, and room for those that it will leave; answers those that it never took.
-    fn leave(&self, copy: Instances) -> Option<Instances> {
-        self.old.lock().reserve(1);
-        self.next.lock().replace(copy)
-    }
-}
-
-/// A lane's own view of a slot.
+/// A lane's own view of the slots that it reads.
 #[derive(Debug)]
-pub struct Reader {
-    slot: Arc<Slot>,
-    seat: Arc<Seat>,
-    working: Instances,
+pub struct Readers {
+    seat: Arc<Seat<Instances>>,
+    slots: Vec<Arc<Slot>>,
+    epoch: Arc<AtomicU64>,
 }
 
-impl Reader {
-    /// The working copies to use for one whole prediction, and whether they changed since the last call. Another thread may
-    /// publish meanwhile; the next call sees it.
+impl Readers {
+    /// Enters, with the working copies of every slot as of one publish, by place: those to use until the answer is dropped. What
+    /// is published meanwhile is seen by the next call.
     #[inline]
-    pub fn refresh(&mut self) -> (&mut Instances, bool) {
-        let moved = self.slot.serving.load(Ordering::Acquire) != self.working.generation.number && self.take();
-        (&mut self.working, moved)
+    pub fn enter(&mut self) -> Inside<'_, Instances> {
+        self.seat.enter(self.epoch.load(Ordering::Acquire))
     }
 
-    #[cold]
-    fn take(&mut self) -> bool {
-        let Some(next) = self.seat.next.lock().take() else { return false };
-        let old = std::mem::replace(&mut self.working, next);
-        self.seat.old.lock().push(old);
-        true
-    }
-
-    /// The slot.
+    /// The slots, by place.
     #[must_use]
-    pub fn slot(&self) -> &Arc<Slot> {
-        &self.slot
+    pub fn slots(&self) -> &[Arc<Slot>] {
+        &self.slots
+    }
+
+    /// A slot and its working copies, as [`Readers::enter`] gives them.
+    #[inline]
+    pub fn parts(&mut self) -> (Inside<'_, Instances>, &[Arc<Slot>]) {
+        (self.seat.enter(self.epoch.load(Ordering::Acquire)), &self.slots)
     }
 }
 
@@ -159,7 +110,12 @@ impl Reader {
 #[derive(Debug)]
 pub struct Store {
     slots: RwLock<Vec<Arc<Slot>>>,
+    seats: Mutex<Vec<Weak<Seat<Instances>>>>,
     publishing: Mutex<Published>,
+    /// Held while a member is switched and while generations change places, so that no switch is lost between the two.
+    switching: Mutex<()>,
+    /// Number of the newest generation that serves: moved once a publish, when all of it is in place.
+    epoch: Arc<AtomicU64>,
     policy: RunPolicy,
 }
 
@@ -171,11 +127,10 @@ struct Published {
     retired: Vec<Arc<Generation>>,
 }
 
-/// A generation that is ready to serve, with working copies by seat.
+/// Generations that are ready to serve, with their slots, and working copies for the lanes that read those.
 struct Prepared {
-    slot: Arc<Slot>,
-    generation: Arc<Generation>,
-    copies: Vec<(Arc<Seat>, Instances)>,
+    generations: Vec<(Arc<Slot>, Arc<Generation>)>,
+    copies: Vec<(Arc<Seat<Instances>>, Vec<(u16, Instances)>)>,
 }
 
 /// One bundle for one slot.
@@ -193,7 +148,7 @@ impl Store {
     /// No slots yet; models will run under this policy.
     #[must_use]
     pub fn new(policy: RunPolicy) -> Store {
-        Store { slots: RwLock::default(), publishing: Mutex::default(), policy }
+        Store { slots: RwLock::default(), seats: Mutex::default(), publishing: Mutex::default(), switching: Mutex::default(), epoch: Arc::default(), policy }
     }
 
     /// What models run under.
@@ -202,18 +157,32 @@ impl Store {
         &self.policy
     }
 
-    /// A reader of a slot, with working copies of the generation that serves now; `None` when nothing was published.
+    /// A lane's view, of no slots yet.
+    #[must_use]
+    pub fn readers(&self) -> Readers {
+        // Held, so that nothing is published between the look and the seat.
+        let published = self.publishing.lock();
+        let seat = Arc::new(Seat::new(published.last_number));
+        self.seats.lock().push(Arc::downgrade(&seat));
+        Readers { seat, slots: Vec::new(), epoch: self.epoch.clone() }
+    }
+
+    /// Adds a slot to a lane's view, with working copies of the generation that serves now; answers its place, `None` when nothing
+    /// was published.
     ///
     /// # Errors
     /// As [`Instances::new`].
-    pub fn reader(&self, name: &str) -> Result<Option<Reader>> {
-        // Held, so that nothing is published between the look and the seat.
+    pub fn read(&self, readers: &mut Readers, name: &str) -> Result<Option<usize>> {
+        if let Some(place) = readers.slots.iter().position(|slot| slot.name == name) {
+            return Ok(Some(place));
+        }
         let _publishing = self.publishing.lock();
         let Some(slot) = self.find(name) else { return Ok(None) };
         let Some(generation) = slot.current() else { return Ok(None) };
-        let (working, seat) = (Instances::new(generation, &self.policy)?, Arc::new(Seat::default()));
-        slot.seats.lock().push(Arc::downgrade(&seat));
-        Ok(Some(Reader { slot, seat, working }))
+        let copy = Instances::new(generation, &self.policy)?;
+        readers.enter().add(slot.number, copy);
+        readers.slots.push(slot);
+        Ok(Some(readers.slots.len() - 1))
     }
 
     /// The slot of a name.
@@ -228,6 +197,13 @@ impl Store {
         self.slots.read().clone()
     }
 
+    /// The seats of the lanes that are left.
+    fn seats(&self) -> Vec<Arc<Seat<Instances>>> {
+        let mut seats = self.seats.lock();
+        seats.retain(|seat| seat.strong_count() > 0);
+        seats.iter().filter_map(Weak::upgrade).collect()
+    }
+
     /// Switches a whole slot, or one member of what it serves; predictions that begin afterwards obey. A slot stays as it is
     /// over later publishes; a member that was switched stays so by its name.
     ///
@@ -238,6 +214,7 @@ impl Store {
             let names: Vec<String> = self.slots().iter().map(|slot| slot.name.clone()).collect();
             return Err(Error::new(Status::NotFound, format!("slot \"{slot}\" was never published; slots: [{}]", names.join(", "))));
         };
+        let _switching = self.switching.lock();
         match member {
             Some(member) => found.switch_member(member, on),
             None => {
@@ -247,7 +224,8 @@ impl Store {
         }
     }
 
-    /// Publishes all or none; answers the generations' numbers.
+    /// Publishes all or none, in one instant for each lane: a lane that has seen one of the new generations answers from none that
+    /// another of them replaced. Answers the generations' numbers.
     ///
     /// # Errors
     /// `SCHEMA_DIFFERS` with the diff, `CONFLICT` for a slot named twice, `LIMIT`, `INVALID_ARGUMENT`; what a member's backend
@@ -256,29 +234,58 @@ impl Store {
         let mut published = self.publishing.lock();
         self.check(items, slots_most)?;
         let first = published.last_number + 1;
-        let slots = self.slots_of(items);
-        let prepared = items.iter().zip(slots).zip(first..).map(|((item, slot), number)| self.prepare(item, slot, number)).collect::<Result<Vec<_>>>()?;
+        let prepared = self.prepare(items, first)?;
         // From here on nothing fails.
-        for (item, prepared) in items.iter().zip(prepared) {
-            let number = prepared.generation.number;
-            let slot = self.listed(prepared.slot);
-            let replaced = slot.serve(prepared.generation, prepared.copies);
-            published.last_number = number;
-            published.retire(usize::from(slot.number), replaced, keep_previous && !item.replace);
+        published.last_number += items.len() as u64;
+        let (replaced, untaken) = self.serve(prepared, published.last_number);
+        for ((slot, replaced), item) in replaced.into_iter().zip(items) {
+            published.retire(usize::from(slot), replaced, keep_previous && !item.replace);
         }
         drop(published);
+        // Freed when nobody waits for it: sessions take their time.
+        drop(untaken);
         self.collect();
         Ok((first..first + items.len() as u64).collect())
     }
 
-    /// A generation with working copies for every reader of its slot. A bundle that no lane reads yet is tried all the same.
-    fn prepare(&self, item: &Publish, slot: Arc<Slot>, number: u64) -> Result<Prepared> {
-        let generation = Arc::new(Generation { number, slot: slot.number, bundle: item.bundle.clone(), switches: Switches::of(&item.bundle.members) });
-        let copies = slot.seats().into_iter().map(|seat| Ok((seat, Instances::new(generation.clone(), &self.policy)?))).collect::<Result<Vec<_>>>()?;
-        if copies.is_empty() {
-            Instances::new(generation.clone(), &self.policy)?;
+    /// Generations with working copies for every lane that reads their slots. A bundle that no lane reads yet is tried all the same.
+    fn prepare(&self, items: &[Publish], first: u64) -> Result<Prepared> {
+        let generation = |((item, slot), number): ((&Publish, Arc<Slot>), u64)| {
+            let generation = Generation { number, slot: slot.number, bundle: item.bundle.clone(), switches: Switches::of(&item.bundle.members) };
+            (slot, Arc::new(generation))
+        };
+        let generations: Vec<_> = items.iter().zip(self.slots_of(items)).zip(first..).map(generation).collect();
+        let copy = |generation: &Arc<Generation>| Ok((generation.slot, Instances::new(generation.clone(), &self.policy)?));
+        let (mut copies, mut unread) = (Vec::new(), generations.iter().map(|(_, generation)| generation).collect::<Vec<_>>());
+        for seat in self.seats() {
+            let read = seat.slots();
+            let of_lane = generations.iter().map(|(_, generation)| generation).filter(|generation| read.contains(&generation.slot));
+            let made = of_lane.map(copy).collect::<Result<Vec<_>>>()?;
+            unread.retain(|generation| !read.contains(&generation.slot));
+            copies.push((seat, made));
         }
-        Ok(Prepared { slot, generation, copies })
+        unread.into_iter().try_for_each(|generation| copy(generation).map(drop))?;
+        Ok(Prepared { generations, copies })
+    }
+
+    /// Lets generations serve, with the members switched as they were by call; answers those before, by slot, and working copies
+    /// that nobody took.
+    fn serve(&self, prepared: Prepared, epoch: u64) -> (Vec<(u16, Option<Arc<Generation>>)>, Vec<Instances>) {
+        let _switching = self.switching.lock();
+        for (slot, next) in &prepared.generations {
+            if let Some(before) = slot.current() {
+                next.switches.carry(&next.bundle.members, &before.switches, &before.bundle.members);
+            }
+        }
+        let now = Instant::now();
+        let untaken = prepared.copies.into_iter().flat_map(|(seat, copies)| seat.leave(copies, epoch, now)).collect();
+        let swap = |(slot, next): (Arc<Slot>, Arc<Generation>)| {
+            let slot = self.listed(slot);
+            (slot.number, slot.current.swap(Some(next)))
+        };
+        let replaced = prepared.generations.into_iter().map(swap).collect();
+        self.epoch.store(epoch, Ordering::Release);
+        (replaced, untaken)
     }
 
     fn check(&self, items: &[Publish], slots_most: usize) -> Result<()> {
@@ -324,16 +331,31 @@ impl Store {
         slot
     }
 
+    /// Changes the working copies of lanes that have not entered for so long since a publish; answers how many lanes it were.
+    pub fn hand_over(&self, after: Duration) -> usize {
+        let idle = |seat: &Arc<Seat<Instances>>| seat.waits_since().is_some_and(|since| since.elapsed() >= after) && seat.take_over_idle();
+        self.seats().iter().filter(|seat| idle(seat)).count()
+    }
+
     /// Frees working copies that no lane uses and retired generations that none holds any more; answers how many of those are
     /// still held.
     pub fn collect(&self) -> usize {
-        for seat in self.slots().iter().flat_map(|slot| slot.seats()) {
-            // Taken out first: a lane that changes its copies must not wait for the old ones to be freed.
-            let old: Vec<Instances> = seat.old.lock().drain(..).collect();
-            drop(old);
-        }
+        self.free_old(None);
         // A publisher is at work, and collects when it is done.
         self.publishing.try_lock().map_or(0, |mut published| published.collect())
+    }
+
+    /// Frees working copies that no lane uses, one after the other, until the time is up; true when some are left.
+    pub fn free_old(&self, until: Option<Instant>) -> bool {
+        for seat in self.seats() {
+            while let Some(copy) = seat.pop_old() {
+                drop(copy);
+                if until.is_some_and(|until| Instant::now() >= until) {
+                    return true;
+                }
+            }
+        }
+        false
     }
 }
 

@@ -1,5 +1,7 @@
 //! What a lane is asked: decisions, what stands behind them, the newest row.
 
+use std::sync::Arc;
+
 use super::{Lane, SAMPLED, TrackId};
 use crate::engine::feed::Row;
 use crate::engine::predict::{PredictionId, RowQuestion};
@@ -7,8 +9,7 @@ use crate::engine::switch::TrackSwitch;
 use crate::engine::track::{Details, Track};
 use crate::error::{Error, Result, Status};
 use crate::model::instances::Instances;
-use crate::model::store::Reader;
-use crate::monitor::metrics::LaneCounters;
+use crate::model::store::Slot;
 use crate::types::Prediction;
 
 /// A track that is asked, with what its slot serves now.
@@ -18,12 +19,11 @@ struct Asked<'l> {
     slot_on: bool,
 }
 
-fn asked<'l>(track: &'l mut Option<Box<Track>>, readers: &'l mut [Reader], counters: &LaneCounters) -> Result<Asked<'l>> {
-    let Some(track) = track else { return Err(Error::new(Status::Internal, "a track that was found is gone")) };
-    let reader = &mut readers[track.reader];
-    let slot_on = reader.slot().is_on();
-    let (instances, moved) = reader.refresh();
-    counters.generations.add(u64::from(moved));
+fn asked<'l>(track: &'l mut Option<Box<Track>>, copies: &'l mut [Instances], slots: &[Arc<Slot>]) -> Result<Asked<'l>> {
+    let gone = || Error::new(Status::Internal, "a track that was found is gone");
+    let track = track.as_deref_mut().ok_or_else(gone)?;
+    let slot_on = slots.get(track.reader).is_some_and(|slot| slot.is_on());
+    let instances = copies.get_mut(track.reader).ok_or_else(gone)?;
     Ok(Asked { track, instances, slot_on })
 }
 
@@ -36,9 +36,12 @@ impl Lane {
     pub fn predict(&mut self, id: TrackId, now_ns: i64) -> Result<Prediction> {
         let place = self.place(id)?;
         let id = self.next_id(now_ns)?;
-        let Asked { track, instances, slot_on } = asked(&mut self.tracks[place], &mut self.readers, &self.counters)?;
+        let (mut copies, slots) = self.readers.parts();
+        self.counters.generations.add(copies.moved());
+        let Asked { track, instances, slot_on } = asked(&mut self.tracks[place], &mut copies, slots)?;
         self.waiting -= u32::from(track.due);
         let (prediction, made) = track.predict(instances, slot_on, id, &self.counters);
+        drop(copies);
         if made {
             self.note_made(&prediction, &id);
         }
@@ -56,10 +59,13 @@ impl Lane {
     pub fn predict_row(&mut self, id: TrackId, row: &[f64], now_ns: i64) -> Result<Prediction> {
         let place = self.place(id)?;
         let id = self.next_id(now_ns)?;
-        let Asked { track, instances, slot_on } = asked(&mut self.tracks[place], &mut self.readers, &self.counters)?;
+        let (mut copies, slots) = self.readers.parts();
+        self.counters.generations.add(copies.moved());
+        let Asked { track, instances, slot_on } = asked(&mut self.tracks[place], &mut copies, slots)?;
         let generation = instances.generation.clone();
         let row = self.row_room.scale(&generation.bundle, row)?;
         let prediction = track.predict_row(RowQuestion { generation: &generation, instances, slot_on, row }, id, &self.counters);
+        drop(copies);
         self.note_made(&prediction, &id);
         Ok(prediction)
     }
