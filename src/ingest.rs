@@ -1,5 +1,9 @@
-//! First stage: events are checked before anything reads them.
+//! First stage: events are checked before anything reads them, and handed from their producer to a lane.
 
 pub mod book;
+mod cells;
 pub mod gate;
+pub mod link;
+mod mailbox;
 pub mod order;
+pub mod ring;

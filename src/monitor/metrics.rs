@@ -1,9 +1,9 @@
 //! Counters of a lane, and Prometheus text exposition of an engine.
 
 use std::fmt::Write;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::latency::Histogram;
+pub use crate::sync::Counter;
 
 /// Declares the counters of a lane once, with names and texts of the exposition.
 macro_rules! counters {
@@ -47,24 +47,6 @@ counters! {
     abstentions "Predictions that abstained.";
     member_failures "Members left out of a prediction.";
     generations "Times that a lane took over a new generation.";
-}
-
-/// A counter with one writer at a time.
-#[derive(Debug, Default)]
-pub struct Counter(AtomicU64);
-
-impl Counter {
-    /// Adds; a load and a store, since only the lane's owner writes.
-    #[inline]
-    pub fn add(&self, by: u64) {
-        self.0.store(self.0.load(Ordering::Relaxed).wrapping_add(by), Ordering::Relaxed);
-    }
-
-    /// The count.
-    #[must_use]
-    pub fn get(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
 }
 
 /// A gauge of the engine: name, text, value.

@@ -1,0 +1,70 @@
+//! The same names under loom.
+
+use std::cell::Cell;
+use std::ops::Range;
+
+pub use loom::sync::atomic::{AtomicBool, AtomicU64, fence};
+
+use super::Fault;
+
+thread_local! {
+    /// loom runs all threads of a model on the thread that asked for it.
+    static FAULT: Cell<Option<Fault>> = const { Cell::new(None) };
+}
+
+/// Whether the fault is planted.
+#[must_use]
+pub fn planted(fault: Fault) -> bool {
+    FAULT.get() == Some(fault)
+}
+
+/// Runs `work` with a fault planted.
+pub fn with_fault<R>(fault: Option<Fault>, work: impl FnOnce() -> R) -> R {
+    struct Restore;
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            FAULT.set(None);
+        }
+    }
+    FAULT.set(fault);
+    let _restore = Restore;
+    work()
+}
+
+/// Tells loom which places are read and which are written, so that it sees a race on them.
+#[derive(Debug)]
+pub struct Watch(Box<[loom::cell::UnsafeCell<()>]>);
+
+impl Watch {
+    /// Watches so many places.
+    #[must_use]
+    pub fn new(places: usize) -> Watch {
+        Watch((0..places).map(|_| loom::cell::UnsafeCell::new(())).collect())
+    }
+
+    /// Places are read.
+    pub fn read(&self, places: Range<usize>) {
+        self.0[places].iter().for_each(|place| place.with(|_| ()));
+    }
+
+    /// Places are written.
+    pub fn write(&self, places: Range<usize>) {
+        self.0[places].iter().for_each(|place| place.with_mut(|_| ()));
+    }
+}
+
+/// loom's mutex by the calls of parking_lot's.
+#[derive(Debug, Default)]
+pub struct Mutex<T>(loom::sync::Mutex<T>);
+
+impl<T> Mutex<T> {
+    /// A mutex around a value.
+    pub fn new(value: T) -> Mutex<T> {
+        Mutex(loom::sync::Mutex::new(value))
+    }
+
+    /// Waits for the lock; a panic of its last holder does not matter.
+    pub fn lock(&self) -> loom::sync::MutexGuard<'_, T> {
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
