@@ -25,6 +25,8 @@ pub struct Limits {
     pub lanes: usize,
     /// Tracks open.
     pub tracks: usize,
+    /// Links open.
+    pub links: usize,
     /// Scorers open.
     pub scorers: usize,
     /// Slots.
@@ -64,7 +66,7 @@ pub struct EngineConfig {
     /// How often housekeeping looks, ms.
     pub housekeeping_ms: u64,
     /// The core that the housekeeping thread is pinned to; `None` leaves it to the system.
-    pub housekeeping_core: Option<usize>,
+    pub housekeeping_core: Option<u32>,
     /// How long after a publish an idle lane is given the new models by housekeeping, ms.
     pub idle_revoke_ms: u64,
     /// How long closing waits for callers inside, ms.
@@ -79,7 +81,7 @@ pub struct EngineConfig {
 
 impl Default for EngineConfig {
     fn default() -> EngineConfig {
-        let limits = Limits { streams: 65_536, lanes: 256, tracks: 16_384, scorers: 256, slots: 64, memory_mb: 0 };
+        let limits = Limits { streams: 65_536, lanes: 256, tracks: 16_384, links: 1_024, scorers: 256, slots: 64, memory_mb: 0 };
         EngineConfig {
             threads: 1,
             clock: ClockSource::System,
@@ -120,6 +122,7 @@ fn limits(root: &mut Section<'_>, base: Limits) -> Limits {
         streams: section.within("streams", base.streams, 1, u32::MAX as usize - 1),
         lanes: section.within("lanes", base.lanes, 1, 65_535),
         tracks: section.within("tracks", base.tracks, 1, 1 << 24),
+        links: section.within("links", base.links, 1, 1 << 24),
         scorers: section.within("scorers", base.scorers, 1, 65_535),
         slots: section.within("slots", base.slots, 1, 65_535),
         memory_mb: section.or("memory_mb", base.memory_mb),
@@ -168,6 +171,44 @@ fn sections(root: &mut Section<'_>, mut config: EngineConfig) -> EngineConfig {
     config
 }
 
+/// Slots of a link unless its options say otherwise.
+const LINK_SLOTS: usize = 4_096;
+
+/// Options of a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LinkOptions {
+    /// Capacity in 64-byte slots, a power of two.
+    pub slots: usize,
+    /// A newer quote replaces the one of its stream that still waits.
+    pub conflate_quotes: bool,
+    /// A newer book replaces the one of its stream that still waits. A part of a message (MORE) neither replaces nor is replaced.
+    pub conflate_books: bool,
+}
+
+impl Default for LinkOptions {
+    fn default() -> LinkOptions {
+        LinkOptions { slots: LINK_SLOTS, conflate_quotes: false, conflate_books: false }
+    }
+}
+
+impl LinkOptions {
+    /// Reads the options of a link; an empty text means defaults.
+    ///
+    /// # Errors
+    /// `CONFIG_SYNTAX`, `CONFIG_KEY`, `CONFIG_VALUE`, with every problem's line.
+    pub fn parse(source: &str) -> Result<LinkOptions> {
+        read(source, "link options", |root| {
+            let slots = root.or("slots", LINK_SLOTS);
+            let kinds: Vec<String> = root.or("conflate", Vec::new());
+            if let Some(unknown) = kinds.iter().find(|kind| !["quote", "book"].contains(&kind.as_str())) {
+                root.wrong("conflate", &format!("\"{unknown}\" is none of quote, book"));
+            }
+            let has = |name: &str| kinds.iter().any(|kind| kind == name);
+            LinkOptions { slots, conflate_quotes: has("quote"), conflate_books: has("book") }
+        })
+    }
+}
+
 /// Units and steps of a stream; stored and described, never used to convert.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct StreamOptions {
@@ -197,8 +238,8 @@ impl StreamOptions {
 }
 
 /// The core that a section names; -1 names none.
-fn core(section: &mut Section<'_>) -> Option<usize> {
-    usize::try_from(section.within("core", -1i64, -1, 4_095)).ok()
+fn core(section: &mut Section<'_>) -> Option<u32> {
+    u32::try_from(section.within("core", -1i64, -1, 4_095)).ok()
 }
 
 /// What a worker does between two polls that found nothing.
@@ -227,7 +268,7 @@ pub struct LaneOptions {
     /// A thread of the lane's own drains its links.
     pub worker: bool,
     /// The core that the worker is pinned to; `None` leaves it to the system.
-    pub core: Option<usize>,
+    pub core: Option<u32>,
     /// What the worker does when there is nothing to do.
     pub idle: Idle,
     /// How long it sleeps, us.

@@ -5,27 +5,35 @@
 
 mod answer;
 mod caller_row;
+mod describe;
 mod extractor;
 mod feed;
 mod housekeeping;
 mod lane;
+mod link;
 mod members;
 mod numbers;
 mod outputs;
+mod pin;
 mod predict;
 mod registry;
+pub mod result;
 mod scorer;
 mod switch;
 mod track;
+mod worker;
 
 pub use answer::{Answer, MemberAnswer, OutputAnswer};
+pub use describe::Part;
 pub use extractor::Extractor;
 pub use feed::Row;
 pub use lane::{Lane, PushError, TrackId};
+pub use link::{FanOut, Link, LinkError, LinkInfo};
 pub use registry::StreamEntry;
 pub use scorer::{RowValues, SCORER_RAW, Scorer, ScorerInfo};
 pub use switch::TrackSwitch;
 pub use track::{Details, TRACK_ANY_STREAM};
+pub use worker::Worker;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -144,12 +152,23 @@ impl Engine {
         self.shared.store.switch(slot, Some(member), on)
     }
 
-    /// Opens a lane, which the caller owns.
+    /// Opens a lane, which the caller owns and drives.
     ///
     /// # Errors
-    /// `LIMIT`, `CONFIG_*`.
+    /// `LIMIT`, `CONFIG_*`; `CONFIG_VALUE` when the options ask for a worker.
     pub fn open_lane(&self, options: &str) -> Result<Lane> {
-        Lane::open(self.shared.clone(), LaneOptions::parse(options)?)
+        match LaneOptions::parse(options)? {
+            LaneOptions { worker: true, .. } => Err(Error::new(Status::ConfigValue, "worker = true: such a lane is opened with open_worker".to_owned())),
+            options => Lane::open(self.shared.clone(), options),
+        }
+    }
+
+    /// Opens a lane with a thread of its own, which drains the lane's links until the answer is dropped.
+    ///
+    /// # Errors
+    /// `LIMIT`, `CONFIG_*`; `THREAD` when the thread cannot be started, or not be pinned to the core that the options name.
+    pub fn open_worker(&self, options: &str) -> Result<Worker> {
+        Worker::start(Lane::open(self.shared.clone(), LaneOptions { worker: true, ..LaneOptions::parse(options)? })?)
     }
 
     /// Opens a scorer of one model of what a slot serves now; the caller owns it. `flags`: [`SCORER_RAW`] or 0.
@@ -185,8 +204,22 @@ impl Engine {
     #[must_use]
     pub fn metrics(&self) -> String {
         let lanes = self.shared.lanes.lock();
-        let counters: Vec<_> = lanes.iter().map(|(number, counters)| (*number, &**counters)).collect();
-        exposition(&self.shared.gauges(counters.len()), &counters)
+        let counters: Vec<_> = lanes.iter().map(|lane| (lane.number, &*lane.counters)).collect();
+        let mut text = exposition(&self.shared.gauges(counters.len()), &counters);
+        self.shared.expose_links(&mut text);
+        text
+    }
+
+    /// The engine as JSON: one entry for each of the [`Part`]s whose bits are set.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT` for no part, or an unknown one.
+    pub fn describe(&self, parts: u32) -> Result<serde_json::Value> {
+        let known = Part::ALL.into_iter().fold(0, |bits, part| bits | part as u32);
+        match parts != 0 && parts & !known == 0 {
+            true => Ok(self.shared.describe(parts)),
+            false => Err(Error::new(Status::InvalidArgument, format!("parts {parts:#x}: one or more of the bits {known:#x}"))),
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! The C boundary: 31 functions over handles, nothing else. `include/foretick.h` is made from here.
+//! The C boundary: 40 functions over handles, nothing else. `include/foretick.h` is made from here.
 //!
 //! An export does four things: it is guarded, it turns pointers into values, it enters what its handle
 //! names, and it writes its outputs. The work is the engine's.
@@ -13,6 +13,7 @@ mod details;
 mod engine;
 mod engine_table;
 mod error;
+mod flow;
 mod fork;
 mod grow;
 mod guard;
@@ -20,7 +21,10 @@ mod handle;
 mod lane;
 mod lane_table;
 mod library;
+mod link;
+mod link_table;
 mod pointer;
+mod result;
 mod rows;
 mod scorer;
 mod scorer_table;
@@ -37,16 +41,18 @@ pub use bundle::*;
 pub use constants::*;
 pub use details::*;
 pub use engine::*;
-pub use handle::{BundleHandle, EngineHandle, LaneHandle, ScorerHandle, TrackHandle};
+pub use handle::{BundleHandle, EngineHandle, LaneHandle, LinkHandle, ScorerHandle, TrackHandle};
 pub use lane::*;
 pub use library::*;
+pub use link::*;
+pub use result::*;
 pub use scorer::*;
 pub use slot::*;
 pub use stream::*;
 pub use track::*;
 
 /// Every function that the shared library exports; a test compares it with the library really built.
-pub const EXPORTS: [&str; 31] = [
+pub const EXPORTS: [&str; 40] = [
     "foretick_abi_version",
     "foretick_init",
     "foretick_build_info",
@@ -56,6 +62,8 @@ pub const EXPORTS: [&str; 31] = [
     "foretick_engine_open",
     "foretick_engine_close",
     "foretick_engine_metrics",
+    "foretick_engine_describe",
+    "foretick_engine_maintain",
     "foretick_stream_add",
     "foretick_bundle_open",
     "foretick_bundle_describe",
@@ -67,6 +75,10 @@ pub const EXPORTS: [&str; 31] = [
     "foretick_lane_push",
     "foretick_lane_advance",
     "foretick_lane_due",
+    "foretick_lane_poll",
+    "foretick_link_open",
+    "foretick_link_push",
+    "foretick_link_close",
     "foretick_track_open",
     "foretick_track_close",
     "foretick_track_predict",
@@ -74,6 +86,9 @@ pub const EXPORTS: [&str; 31] = [
     "foretick_track_enable",
     "foretick_track_details",
     "foretick_track_row",
+    "foretick_result_attach",
+    "foretick_result_signal",
+    "foretick_result_read",
     "foretick_scorer_open",
     "foretick_scorer_info",
     "foretick_scorer_run",

@@ -1,11 +1,14 @@
 //! Housekeeping: hands newer models over to idle lanes, frees what no lane holds any more, and ends foreign runs that take too
 //! long. One thread of the engine does it, or the host.
 
+use std::fmt::Display;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::sync_channel;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use super::pin::pin_to_core;
 use super::registry::Shared;
 use crate::error::{Error, Result, Status};
 
@@ -20,10 +23,19 @@ impl Housekeeping {
     pub fn start(shared: Arc<Shared>) -> Result<Housekeeping> {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = stop.clone();
-        let thread = thread::Builder::new().name("foretick-housekeeping".into()).spawn(move || keep(&shared, &stopped));
-        let thread =
-            thread.map_err(|error| Error::new(Status::Thread, format!("the housekeeping thread could not be started: {error}; threads = 0 does without")))?;
-        Ok(Housekeeping { stop, thread: Some(thread) })
+        let (ready, started) = sync_channel(1);
+        let life = move || {
+            let pinned = shared.config.housekeeping_core.map_or(Ok(()), pin_to_core);
+            let well = pinned.is_ok();
+            if ready.send(pinned).is_ok() && well {
+                keep(&shared, &stopped);
+            }
+        };
+        let cannot = |why: &dyn Display| Error::new(Status::Thread, format!("the housekeeping thread could not be started: {why}; threads = 0 does without"));
+        let thread = thread::Builder::new().name("foretick-housekeeping".into()).spawn(life).map_err(|error| cannot(&error))?;
+        let housekeeping = Housekeeping { stop, thread: Some(thread) };
+        started.recv().map_err(|gone| cannot(&gone))?.map_err(|error| error.within("housekeeping"))?;
+        Ok(housekeeping)
     }
 }
 

@@ -1,15 +1,16 @@
 //! A lane: events in, steps closed, predictions out, by one caller at a time.
 
 mod ask;
+mod poll;
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use super::caller_row::RowRoom;
 use super::feed::{Feed, Row};
-use super::registry::Shared;
+use super::registry::{LaneInfo, Shared, TrackInfo};
 use super::track::{TRACK_ANY_STREAM, Track};
+use poll::Inlet;
 use crate::config::LaneOptions;
 use crate::error::{Error, Result, Status};
 use crate::ingest::gate::{self, Refusal, TIME_MAX_NS};
@@ -74,6 +75,7 @@ pub struct Lane {
     /// By stream id.
     routes: Vec<Option<Box<Route>>>,
     readers: Readers,
+    inlets: Vec<Inlet>,
     row_room: RowRoom,
     promised_ns: i64,
     /// Tracks with a closed step that nobody has asked for.
@@ -87,7 +89,7 @@ impl Lane {
     pub(super) fn open(shared: Arc<Shared>, options: LaneOptions) -> Result<Lane> {
         let (number, count) = shared.take_lane()?;
         let counters = Arc::new(LaneCounters::default());
-        shared.lanes.lock().push((number, counters.clone()));
+        shared.lanes.lock().push(LaneInfo { number, options: options.clone(), counters: counters.clone() });
         let readers = shared.store.readers();
         Ok(Lane {
             shared,
@@ -98,6 +100,7 @@ impl Lane {
             tracks: Vec::new(),
             routes: Vec::new(),
             readers,
+            inlets: Vec::new(),
             row_room: RowRoom::default(),
             promised_ns: i64::MIN,
             waiting: 0,
@@ -110,6 +113,12 @@ impl Lane {
     #[must_use]
     pub fn number(&self) -> u16 {
         self.number
+    }
+
+    /// How it was opened.
+    #[must_use]
+    pub fn options(&self) -> &LaneOptions {
+        &self.options
     }
 
     /// What the lane counted.
@@ -139,6 +148,7 @@ impl Lane {
             self.tracks.push(None);
             self.due.reserve(self.tracks.len() - self.due.len());
         }
+        self.shared.tracks.lock().push(TrackInfo { number, lane: self.number, slot: slot.to_owned(), streams: streams.to_vec() });
         track.number = number;
         self.tracks[place] = Some(Box::new(track));
         for (role, stream) in streams.iter().enumerate() {
@@ -224,12 +234,7 @@ impl Lane {
     /// The first event, when it may be applied.
     #[inline]
     fn accept<'s>(&self, slots: &'s [Slot]) -> Result<(EventRef<'s>, EventHead), Refusal> {
-        let event = gate::check(slots)?;
-        let head = gate::head(slots).unwrap_or_default();
-        let whole_lane = matches!(event, EventRef::Mark(_));
-        if head.stream > self.shared.stream_count.load(Ordering::Acquire) || (head.stream == 0 && !whole_lane) {
-            return Err(Refusal { status: Status::UnknownStream, rule: "head.stream is no id that stream_add has given" });
-        }
+        let (event, head) = self.shared.accept(slots)?;
         if let (EventRef::Bar(bar), Some(Some(route))) = (event, self.routes.get(head.stream as usize))
             && route.order.refuses(&head, self.promised_ns).is_none()
         {

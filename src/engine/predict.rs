@@ -27,10 +27,21 @@ pub struct PredictionId {
     pub epoch: u64,
     pub counter: u64,
     pub decided_ns: i64,
+    /// Time from when the host knew the event that closed the step to the decision; 0 inline.
+    pub queue_ns: u32,
     /// Runs since the call began.
     pub timer: Timer,
     /// Members are timed one by one.
     pub sampled: bool,
+}
+
+impl PredictionId {
+    /// Notes how long the prediction of this name took, when it is one that is timed.
+    pub fn note(&self, prediction: &Prediction, counters: &LaneCounters) {
+        if self.sampled {
+            counters.predict_ns.record(prediction.compute_ns);
+        }
+    }
 }
 
 /// A row of the caller's, and the generation that it was scaled for.
@@ -243,6 +254,7 @@ impl Answer {
             raw: output.raw as f32,
             agreement: chosen.value.agreement as f32,
             edge: self.expected_net as f32,
+            queue_ns: id.queue_ns,
             track: basis.track,
             slot: generation.slot,
             backend: used.clone().fold(0, |bits, answer| bits | answer.backend),

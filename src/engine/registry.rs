@@ -7,15 +7,19 @@ use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
 
+use super::link::LinkInfo;
 use super::numbers::Numbers;
 use crate::clock::{Clock, system_ns};
-use crate::config::{EngineConfig, StreamOptions};
+use crate::config::{EngineConfig, LaneOptions, StreamOptions};
 use crate::error::{Error, Result, Status};
+use crate::ingest::gate::{self, Refusal};
 use crate::model::bundle::Bundle;
 use crate::model::instances::RunPolicy;
 use crate::model::store::Store;
 use crate::model::watchdog::{PATIENT_LIMIT, RunLimit, Watchdog};
 use crate::monitor::metrics::{Gauge, LaneCounters};
+use crate::types::event::EventHead;
+use crate::types::{EventRef, Slot};
 
 /// A stream that was added.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,6 +28,23 @@ pub struct StreamEntry {
     pub name: String,
     /// Units and steps.
     pub options: StreamOptions,
+}
+
+/// A lane that is open.
+#[derive(Clone, Debug)]
+pub struct LaneInfo {
+    pub number: u16,
+    pub options: LaneOptions,
+    pub counters: Arc<LaneCounters>,
+}
+
+/// A track that is open.
+#[derive(Clone, Debug)]
+pub struct TrackInfo {
+    pub number: u32,
+    pub lane: u16,
+    pub slot: String,
+    pub streams: Vec<u32>,
 }
 
 /// Streams by id - 1, and their ids by name.
@@ -45,9 +66,12 @@ pub struct Shared {
     pub store: Store,
     pub streams: RwLock<Streams>,
     pub stream_count: AtomicU32,
-    pub lanes: Mutex<Vec<(u16, Arc<LaneCounters>)>>,
+    pub lanes: Mutex<Vec<LaneInfo>>,
+    pub tracks: Mutex<Vec<TrackInfo>>,
+    pub links: Mutex<Vec<LinkInfo>>,
     lane_numbers: Mutex<(Numbers, Vec<u64>)>,
     track_numbers: Mutex<Numbers>,
+    link_numbers: Mutex<Numbers>,
     scorer_numbers: Mutex<Numbers>,
     /// Bundles that were opened; those that are gone are forgotten at the next look.
     bundles: Mutex<Vec<Weak<Bundle>>>,
@@ -76,8 +100,11 @@ impl Shared {
             streams: RwLock::default(),
             stream_count: AtomicU32::new(0),
             lanes: Mutex::default(),
+            tracks: Mutex::default(),
+            links: Mutex::default(),
             lane_numbers: Mutex::default(),
             track_numbers: Mutex::default(),
+            link_numbers: Mutex::default(),
             scorer_numbers: Mutex::default(),
             bundles: Mutex::default(),
             track_memory: AtomicUsize::new(0),
@@ -116,6 +143,18 @@ impl Shared {
         Ok(id)
     }
 
+    /// The first event, when it is well-formed and of a stream that was added.
+    #[inline]
+    pub fn accept<'s>(&self, slots: &'s [Slot]) -> Result<(EventRef<'s>, EventHead), Refusal> {
+        let event = gate::check(slots)?;
+        let head = gate::head(slots).unwrap_or_default();
+        let whole_lane = matches!(event, EventRef::Mark(_));
+        if head.stream > self.stream_count.load(Ordering::Acquire) || (head.stream == 0 && !whole_lane) {
+            return Err(Refusal { status: Status::UnknownStream, rule: "head.stream is no id that stream_add has given" });
+        }
+        Ok((event, head))
+    }
+
     pub fn stream_name(&self, id: u32) -> Result<String> {
         let streams = self.streams.read();
         let entry = (id as usize).checked_sub(1).and_then(|at| streams.entries.get(at));
@@ -137,7 +176,7 @@ impl Shared {
     }
 
     pub fn give_back_lane(&self, number: u16, count: u64) {
-        self.lanes.lock().retain(|(lane, _)| *lane != number);
+        self.lanes.lock().retain(|lane| lane.number != number);
         let mut lanes = self.lane_numbers.lock();
         lanes.1[usize::from(number)] = count;
         lanes.0.give_back(u32::from(number));
@@ -145,6 +184,14 @@ impl Shared {
 
     pub fn take_track(&self) -> Result<u32> {
         take(&self.track_numbers, self.config.limits.tracks, "tracks")
+    }
+
+    pub fn take_link(&self) -> Result<u32> {
+        take(&self.link_numbers, self.config.limits.links, "links")
+    }
+
+    pub fn give_back_link(&self, number: u32) {
+        self.link_numbers.lock().give_back(number);
     }
 
     pub fn take_scorer(&self) -> Result<u16> {
@@ -162,6 +209,7 @@ impl Shared {
     }
 
     pub fn give_back_track(&self, number: u32) {
+        self.tracks.lock().retain(|track| track.number != number);
         self.track_numbers.lock().give_back(number);
     }
 
@@ -205,10 +253,11 @@ impl Shared {
             ("streams", "Streams added.", u64::from(self.stream_count.load(Ordering::Relaxed))),
             ("lanes", "Lanes open.", lanes as u64),
             ("tracks", "Tracks open.", self.track_numbers.lock().out() as u64),
+            ("links", "Links open.", self.link_numbers.lock().out() as u64),
             ("scorers", "Scorers open.", self.scorer_numbers.lock().out() as u64),
             ("slots", "Slots that serve.", self.store.slots().len() as u64),
             ("model_memory_bytes", "Models of the bundles that are open or serve.", self.model_bytes() as u64),
-            ("track_memory_bytes", "Windows, features and state of tracks.", self.track_memory.load(Ordering::Relaxed) as u64),
+            ("track_memory_bytes", "Windows, features and state of tracks, and rings of links.", self.track_memory.load(Ordering::Relaxed) as u64),
         ]
     }
 }

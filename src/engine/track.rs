@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::answer::Answer;
 use super::feed::Feed;
+use super::result::ResultWriter;
 use super::switch::TrackSwitch;
 use crate::error::{Error, Result, Status};
 use crate::features::spec::Schema;
@@ -45,6 +46,7 @@ pub struct Track {
     pub asked: Option<(Option<u64>, Prediction)>,
     /// The host's veto.
     pub switch: TrackSwitch,
+    result: Option<ResultWriter>,
 }
 
 impl Track {
@@ -74,6 +76,7 @@ impl Track {
             answer,
             asked: None,
             switch: TrackSwitch::default(),
+            result: None,
         })
     }
 
@@ -82,6 +85,22 @@ impl Track {
         self.out_of_scope = !generation.bundle.manifest.applies_to(&self.self_name);
         self.feed.rows.take_range(&generation.bundle.schema.stats, &self.feed.window);
         self.answer.fit(generation);
+    }
+
+    /// Writes a prediction of a step to the host's memory, if some is attached.
+    #[inline]
+    pub fn publish(&mut self, prediction: &Prediction) {
+        if let Some(result) = &mut self.result {
+            result.write(prediction);
+        }
+    }
+
+    /// Attaches memory of the host's, which from here on holds the newest prediction; `None` gives it back.
+    pub fn attach(&mut self, memory: Option<ResultWriter>) {
+        self.result = memory;
+        if let Some((_, newest)) = self.asked {
+            self.publish(&newest);
+        }
     }
 
     pub fn details(&self) -> Result<Details<'_>> {

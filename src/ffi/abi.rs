@@ -38,7 +38,7 @@ const _: () = assert!(size_of::<BookRecord>() == size_of::<Book>() && align_of::
 const _: () = assert!(offset_of!(BookRecord, bids) == offset_of!(BookHead, bids) && offset_of!(BookRecord, rows) == offset_of!(BookHead, rows));
 const _: () = assert!(offset_of!(BookRecord, prev_seq) == offset_of!(BookHead, prev_seq) && offset_of!(BookRecord, levels) == offset_of!(Book, rows));
 
-/// What a push or an advance did, over all tracks of the lane.
+/// What a push, advance or poll did, over all tracks of the lane.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct FlowRecord {
@@ -46,15 +46,15 @@ pub struct FlowRecord {
     pub struct_size: u32,
     /// Steps closed.
     pub closed: u32,
-    /// Slots taken from the array.
+    /// Slots taken: from the array, or by a poll from the links.
     pub taken: u64,
     /// Why events were skipped: DUPLICATE, LATE_EVENT, CLOCK_BACK, BOOK_RESYNC.
     pub reasons: u64,
     /// Events taken but not applied.
     pub skipped: u32,
-    /// 0 until links are there.
+    /// Of a link: waiting quotes and books that these replaced.
     pub conflated: u32,
-    /// 0 until a lane polls.
+    /// Of a poll: predictions made and published.
     pub predicted: u32,
     /// Tracks with a closed step that nobody asked for.
     pub waiting: u32,
@@ -64,8 +64,8 @@ impl FlowRecord {
     /// The record of what a lane did, for a caller whose struct has `size` bytes.
     #[inline]
     pub fn of(flow: &Flow, size: usize) -> FlowRecord {
-        let Flow { taken, closed, skipped, reasons, waiting } = *flow;
-        FlowRecord { struct_size: size as u32, closed, taken, reasons, skipped, conflated: 0, predicted: 0, waiting }
+        let Flow { taken, closed, skipped, reasons, waiting, conflated, predicted } = *flow;
+        FlowRecord { struct_size: size as u32, closed, taken, reasons, skipped, conflated, predicted, waiting }
     }
 }
 

@@ -310,5 +310,17 @@ pub const FORETICK_TRACK_ANY_STREAM: u32 = 1;
 pub const FORETICK_PUBLISH_REPLACE: u32 = 1;
 /// foretick_track_row: scaled, as models see it.
 pub const FORETICK_ROW_SCALED: u32 = 1;
+/// foretick_engine_describe: what the engine was opened with.
+pub const FORETICK_DESCRIBE_CONFIG: u32 = 1;
+/// foretick_engine_describe: streams.
+pub const FORETICK_DESCRIBE_STREAMS: u32 = 2;
+/// foretick_engine_describe: lanes with their links and counters.
+pub const FORETICK_DESCRIBE_LANES: u32 = 4;
+/// foretick_engine_describe: tracks.
+pub const FORETICK_DESCRIBE_TRACKS: u32 = 8;
+/// foretick_engine_describe: slots and what they serve.
+pub const FORETICK_DESCRIBE_SLOTS: u32 = 16;
+/// foretick_engine_describe: what may run models, and what was loaded.
+pub const FORETICK_DESCRIBE_BACKENDS: u32 = 32;
 /// foretick_scorer_open: rows are unscaled double, as features come.
 pub const FORETICK_SCORER_RAW: u32 = 1;

@@ -30,7 +30,7 @@ pub unsafe extern "C" fn foretick_track_details(track: TrackHandle, details: *mu
         };
         // SAFETY: the header's rule of pointers, for the struct and the arrays that it names.
         let out = unsafe { DetailsOut::of(details, size, asked)? };
-        with_track(track.id, |entry, id| out.put(&entry.lane.details(id)?))
+        with_track(track.id, |entry, id| entry.let_in(|lane| out.put(&lane.details(id)?))?)
     })
 }
 

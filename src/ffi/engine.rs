@@ -1,12 +1,15 @@
 //! Engines.
 
 use std::ffi::c_char;
+use std::time::Duration;
 
 use super::abi::StatusCode;
 use super::engine_table::{close_engine, open_engine, with_engine};
+use super::error::Fail;
 use super::guard::guard;
 use super::handle::EngineHandle;
 use super::pointer::{Out, buffer, text};
+use crate::error::Status;
 use crate::engine::Engine;
 
 /// Opens an engine; starts its housekeeping thread unless `threads = 0`.
@@ -49,5 +52,40 @@ pub unsafe extern "C" fn foretick_engine_metrics(engine: EngineHandle, buf: *mut
         // SAFETY: the header's rule of pointers.
         let out = unsafe { buffer(buf, cap, len)? };
         with_engine(engine.id, |entry| out.fill_bytes(entry.engine.metrics().as_bytes()))
+    })
+}
+
+/// The engine as JSON, an entry for each part asked for: FORETICK_DESCRIBE_CONFIG, _STREAMS, _LANES (with links and
+/// counters), _TRACKS, _SLOTS, _BACKENDS.
+///
+/// threads: CONTROL. cost: allocates.
+/// buf, len: borrows (call); NULL with 0 asks for the length, which may grow until the next call.
+/// errors: BUFFER_TOO_SMALL with the needed length, INVALID_ARGUMENT for no part or an unknown one.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn foretick_engine_describe(engine: EngineHandle, parts: u32, buf: *mut c_char, cap: usize, len: *mut usize) -> StatusCode {
+    guard("foretick_engine_describe", || {
+        // SAFETY: the header's rule of pointers.
+        let out = unsafe { buffer(buf, cap, len)? };
+        with_engine(engine.id, |entry| out.fill_bytes(entry.engine.describe(parts)?.to_string().as_bytes()))
+    })
+}
+
+/// Does the housekeeping of an engine that was opened with `threads = 0`: newer models are handed over to idle lanes,
+/// replaced ones are freed. *more is 1 when work is left after `budget_ns`; freeing one model that was begun is
+/// finished (a session of ONNX Runtime takes milliseconds).
+///
+/// threads: CONTROL. cost: allocates, blocks.
+/// more: borrows (call), written on success.
+/// errors: WRONG_STATE unless threads = 0, INVALID_ARGUMENT for a negative budget.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn foretick_engine_maintain(engine: EngineHandle, budget_ns: i64, more: *mut i32) -> StatusCode {
+    guard("foretick_engine_maintain", || {
+        // SAFETY: the header's rule of pointers.
+        let out = unsafe { Out::of(more, "more")? };
+        let budget = u64::try_from(budget_ns).map_err(|_| Fail::Argument(Status::InvalidArgument, "budget_ns", "must not be negative"))?;
+        out.put(i32::from(with_engine(engine.id, |entry| Ok(entry.engine.maintain(Duration::from_nanos(budget))?))?));
+        Ok(())
     })
 }

@@ -10,6 +10,7 @@ use super::cell::Refused;
 use super::error::{Fail, Outcome};
 use super::handle::{ENGINES_MOST, HandleKind, INVALID, Key, next_generation};
 use super::lane_table::ClaimedLanes;
+use super::link_table::ClaimedLinks;
 use super::scorer_table::ClaimedScorers;
 use crate::engine::Engine;
 use crate::error::{Error, Status};
@@ -109,7 +110,7 @@ impl Drop for Leave<'_> {
     }
 }
 
-/// Closes an engine, poisoned or not: waits for the callers inside, then ends lanes, tracks, scorers, bundles.
+/// Closes an engine, poisoned or not: waits for the callers inside, then ends links, lanes, tracks, scorers, bundles.
 pub fn close_engine(handle: u64) -> Outcome {
     let closing = Closing::begin(Key::unpack(HandleKind::Engine, handle)?)?;
     closing.entry.engine.stop_runs(true);
@@ -155,14 +156,15 @@ impl Drop for Closing {
     }
 }
 
-/// Waits until no other caller is inside, then closes lanes and scorers; false when the time is up.
+/// Waits until no other caller is inside, then closes links, lanes and scorers; false when the time is up.
 fn quiet(entry: &Arc<EngineEntry>, deadline: Instant) -> bool {
     // The table and this caller hold one reference each.
     const OURS: usize = 2;
-    let (mut lanes, mut scorers) = (ClaimedLanes::new(entry.number), ClaimedScorers::new(entry.number));
+    let (mut lanes, mut links, mut scorers) = (ClaimedLanes::new(entry.number), ClaimedLinks::new(entry.number), ClaimedScorers::new(entry.number));
     loop {
         // They come second: a caller inside the engine may be opening one. Neither waits for the other to be idle.
-        if Arc::strong_count(entry) <= OURS && lanes.take() & scorers.take() {
+        if Arc::strong_count(entry) <= OURS && lanes.take() & links.take() & scorers.take() {
+            links.close();
             lanes.close();
             scorers.close();
             return true;

@@ -24,6 +24,8 @@ pub enum HandleKind {
     Track = 4,
     /// A scorer.
     Scorer = 5,
+    /// A link.
+    Link = 6,
 }
 
 /// An engine. 0 is no engine; closing that one is fine.
@@ -54,6 +56,14 @@ pub struct LaneHandle {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
 pub struct TrackHandle {
+    /// Opaque.
+    pub id: u64,
+}
+
+/// A link. 0 is no link; closing that one is fine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct LinkHandle {
     /// Opaque.
     pub id: u64,
 }

@@ -4,10 +4,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::cell::{Claim, OwnerCell};
 use super::claims::Claims;
-use super::error::Outcome;
+use super::error::{Fail, Outcome};
 use super::grow::Grow;
 use super::handle::{HandleKind, INVALID, Key, NO_ROOM, next_generation};
-use crate::engine::{Lane, TrackId, TrackSwitch};
+use crate::engine::{Lane, TrackId, TrackSwitch, Worker};
 use crate::error::Status;
 
 /// Places of an engine's lanes and tracks; kept for the next engine of the same number.
@@ -19,10 +19,28 @@ struct Block {
 
 static BLOCKS: Grow<Block> = Grow::new();
 
+/// A lane: the host's own, or its worker's.
+pub enum Seated {
+    /// Driven by the host's calls.
+    Lane(Box<Lane>),
+    /// Driven by a thread of its own.
+    Worker(Worker),
+}
+
+impl Seated {
+    fn number(&self) -> u16 {
+        match self {
+            Seated::Lane(lane) => lane.number(),
+            Seated::Worker(worker) => worker.number(),
+        }
+    }
+}
+
+const HAS_WORKER: Fail = Fail::Plain(Status::WrongState, "the lane belongs to its worker: push into links, read result memory");
+
 /// A lane with the handles of its tracks.
 pub struct LaneEntry {
-    /// The lane.
-    pub lane: Lane,
+    seated: Seated,
     key: Key,
     /// Handles by the track's place in the lane, 0 where none is open.
     handles: Vec<u64>,
@@ -42,10 +60,10 @@ struct TrackCell {
 }
 
 /// Gives a new lane its handle.
-pub fn open_lane(engine: u16, lane: Lane) -> Outcome<u64> {
-    let key = Key { engine, generation: next_generation(), index: u32::from(lane.number()) };
+pub fn open_lane(engine: u16, seated: Seated) -> Outcome<u64> {
+    let key = Key { engine, generation: next_generation(), index: u32::from(seated.number()) };
     let cell = BLOCKS.make(u32::from(engine)).and_then(|block| block.lanes.make(key.index)).ok_or(NO_ROOM)?;
-    cell.open(key.generation, LaneEntry { lane, key, handles: Vec::new() }).map_err(|_| NO_ROOM)?;
+    cell.open(key.generation, LaneEntry { seated, key, handles: Vec::new() }).map_err(|_| NO_ROOM)?;
     Ok(key.pack(HandleKind::Lane))
 }
 
@@ -119,7 +137,8 @@ impl LaneEntry {
         cell.lane.store(self.key.pack(HandleKind::Lane), Ordering::Release);
         cell.place.store(u64::from(id.place), Ordering::Release);
         cell.switch.hand_over(key.generation);
-        self.lane.use_switch(id, cell.switch.clone())?;
+        let switch = cell.switch.clone();
+        self.let_in(|lane| lane.use_switch(id, switch))??;
         cell.handle.store(handle, Ordering::Release);
         let place = id.place as usize;
         self.handles.resize(self.handles.len().max(place + 1), 0);
@@ -127,9 +146,41 @@ impl LaneEntry {
         Ok(handle)
     }
 
-    /// The lane, and the handles of its tracks by place.
-    pub fn parts(&mut self) -> (&mut Lane, &[u64]) {
-        (&mut self.lane, &self.handles)
+    /// Number of the engine.
+    pub fn engine(&self) -> u16 {
+        self.key.engine
+    }
+
+    /// The lane, for what its driver does.
+    ///
+    /// # Errors
+    /// `WRONG_STATE` when that is its worker.
+    #[inline]
+    pub fn own(&mut self) -> Outcome<&mut Lane> {
+        match &mut self.seated {
+            Seated::Lane(lane) => Ok(lane),
+            Seated::Worker(_) => Err(HAS_WORKER),
+        }
+    }
+
+    /// Lets `work` have the lane, a worker's between two polls.
+    ///
+    /// # Errors
+    /// `POISONED` when the worker panicked.
+    #[inline]
+    pub fn let_in<R>(&mut self, work: impl FnOnce(&mut Lane) -> R) -> Outcome<R> {
+        match &mut self.seated {
+            Seated::Lane(lane) => Ok(work(lane)),
+            Seated::Worker(worker) => Ok(worker.with(work)?),
+        }
+    }
+
+    /// The lane as [`LaneEntry::own`], and the handles of its tracks by place.
+    pub fn parts(&mut self) -> Outcome<(&mut Lane, &[u64])> {
+        match &mut self.seated {
+            Seated::Lane(lane) => Ok((lane, &self.handles)),
+            Seated::Worker(_) => Err(HAS_WORKER),
+        }
     }
 }
 
@@ -164,7 +215,7 @@ pub fn close_track(handle: u64) -> Outcome {
     let closed = with_track(handle, |entry, id| {
         forget_track(handle);
         entry.handles[id.place as usize] = 0;
-        Ok(entry.lane.close_track(id)?)
+        Ok(entry.let_in(|lane| lane.close_track(id))??)
     });
     match closed {
         Err(fail) if fail.status() == Status::Poisoned => {

@@ -55,6 +55,10 @@ fn call(symbol: &str) -> i32 {
             "foretick_lane_push" => foretick_lane_push(lane, null(), 0, null_mut()),
             "foretick_lane_advance" => foretick_lane_advance(lane, 0, null_mut()),
             "foretick_lane_due" => foretick_lane_due(lane, null_mut(), 0, null_mut()),
+            "foretick_lane_poll" => foretick_lane_poll(lane, 0, 0, null_mut()),
+            "foretick_link_open" => foretick_link_open(lane, null(), 0, null_mut()),
+            "foretick_link_push" => foretick_link_push(LinkHandle::default(), null(), 0, null_mut()),
+            "foretick_link_close" => foretick_link_close(LinkHandle::default()),
             "foretick_track_open" => foretick_track_open(lane, null(), 0, null(), 0, 0, null_mut()),
             "foretick_track_close" => foretick_track_close(track),
             "foretick_track_predict" => foretick_track_predict(track, 0, null_mut()),
@@ -62,6 +66,11 @@ fn call(symbol: &str) -> i32 {
             "foretick_track_enable" => foretick_track_enable(track, 1),
             "foretick_track_details" => foretick_track_details(track, null_mut()),
             "foretick_track_row" => foretick_track_row(track, 0, null_mut(), 0, null_mut(), null_mut()),
+            "foretick_engine_describe" => foretick_engine_describe(engine, 1, null_mut(), 0, null_mut()),
+            "foretick_engine_maintain" => foretick_engine_maintain(engine, 0, null_mut()),
+            "foretick_result_attach" => foretick_result_attach(track, null_mut(), 0),
+            "foretick_result_signal" => i32::from(foretick_result_signal(null()) != 0),
+            "foretick_result_read" => foretick_result_read(null(), null_mut()),
             "foretick_scorer_open" => foretick_scorer_open(engine, null(), 0, null(), 0, 0, null_mut()),
             "foretick_scorer_info" => foretick_scorer_info(scorer, null_mut()),
             "foretick_scorer_run" => foretick_scorer_run(scorer, null(), 0, 0, null_mut(), 0),
@@ -71,7 +80,7 @@ fn call(symbol: &str) -> i32 {
     }
 }
 
-const INFALLIBLE: [&str; 3] = ["foretick_abi_version", "foretick_now_ns", "foretick_status_name"];
+const INFALLIBLE: [&str; 4] = ["foretick_abi_version", "foretick_now_ns", "foretick_status_name", "foretick_result_signal"];
 
 #[test]
 fn no_panic_leaves_an_export() {

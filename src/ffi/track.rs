@@ -34,7 +34,7 @@ pub unsafe extern "C" fn foretick_track_open(
         // SAFETY: the header's rule of pointers.
         let (slot, streams, out) = unsafe { (text(slot, slot_len, "slot")?, array(streams, streams_len, "streams")?, Out::of(track, "track")?) };
         let id = with_lane(lane.id, |entry| {
-            let id = entry.lane.open_track(slot, streams, flags)?;
+            let id = entry.let_in(|lane| lane.open_track(slot, streams, flags))??;
             entry.add_track(id)
         })?;
         out.put(TrackHandle { id });
@@ -52,18 +52,19 @@ pub extern "C" fn foretick_track_close(track: TrackHandle) -> StatusCode {
 }
 
 /// The decision for the newest closed step, or ABSTAIN with its reasons; without a new step the same one,
-/// flagged REPEAT. `now_ns` is the decision's time, 0 takes the engine's clock.
+/// flagged REPEAT. `now_ns` is the decision's time, 0 takes the engine's clock. A new prediction also goes to the
+/// track's result memory.
 ///
 /// threads: ONE LANE. cost: hot with native models.
 /// out: borrows (call), 8-byte aligned, written on success.
-/// errors: INVALID_ARGUMENT for a negative time, or 0 when the clock is the host's; BUSY.
+/// errors: INVALID_ARGUMENT for a negative time, or 0 when the clock is the host's; BUSY, WRONG_STATE with a worker.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn foretick_track_predict(track: TrackHandle, now_ns: i64, out: *mut Prediction) -> StatusCode {
     guard("foretick_track_predict", || {
         // SAFETY: the header's rule of pointers.
         let out = unsafe { Out::of(out, "out")? };
-        out.put(with_track(track.id, |entry, id| Ok(entry.lane.predict(id, now_ns)?))?);
+        out.put(with_track(track.id, |entry, id| Ok(entry.own()?.predict(id, now_ns)?))?);
         Ok(())
     })
 }
@@ -76,14 +77,14 @@ pub unsafe extern "C" fn foretick_track_predict(track: TrackHandle, now_ns: i64,
 /// threads: ONE LANE. cost: hot with native models.
 /// row: borrows (call), 8-byte aligned. out: borrows (call), 8-byte aligned, written on success.
 /// errors: SHAPE when n is not F, NOT_FINITE naming an infinite value, CONTRACT naming a scale (relative,
-/// rolling_zscore) or a model (over a window) that needs the track's own steps, INVALID_ARGUMENT as predict, BUSY.
+/// rolling_zscore) or a model (over a window) that needs the track's own steps, INVALID_ARGUMENT and WRONG_STATE as predict, BUSY.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn foretick_track_predict_row(track: TrackHandle, row: *const f64, n: usize, now_ns: i64, out: *mut Prediction) -> StatusCode {
     guard("foretick_track_predict_row", || {
         // SAFETY: the header's rule of pointers.
         let (row, out) = unsafe { (array(row, n, "row")?, Out::of(out, "out")?) };
-        out.put(with_track(track.id, |entry, id| Ok(entry.lane.predict_row(id, row, now_ns)?))?);
+        out.put(with_track(track.id, |entry, id| Ok(entry.own()?.predict_row(id, row, now_ns)?))?);
         Ok(())
     })
 }
@@ -115,10 +116,12 @@ pub unsafe extern "C" fn foretick_track_row(track: TrackHandle, flags: u32, row:
         let (out, close) = unsafe { (OutArray::of(row, cap, len, "row")?, Out::maybe(close_ns, "close_ns")?) };
         let scaled = is_scaled(flags)?;
         with_track(track.id, |entry, id| {
-            let row = entry.lane.row(id)?;
-            out.fill(row.raw.len(), (0..row.raw.len()).map(|at| value(&row, scaled, at)))?;
-            close.iter().for_each(|close| close.put(row.step.close_ns));
-            Ok(())
+            entry.let_in(|lane| {
+                let row = lane.row(id)?;
+                out.fill(row.raw.len(), (0..row.raw.len()).map(|at| value(&row, scaled, at)))?;
+                close.iter().for_each(|close| close.put(row.step.close_ns));
+                Ok(())
+            })?
         })
     })
 }

@@ -21,6 +21,7 @@ use std::sync::Arc;
 use super::gate;
 use super::mailbox::{Conflated, Receiver, Sender, Take, Token, mailboxes};
 use super::ring::{self, EVENT_SLOTS, length, ring};
+use crate::config::LinkOptions;
 use crate::error::{Error, Result, Status};
 use crate::sync::{Counter, Fault, planted};
 use crate::types::Slot;
@@ -29,8 +30,6 @@ use streams::{Note, Streams};
 
 pub use super::ring::Full;
 
-/// Slots of a link unless its options say otherwise.
-pub const SLOTS_DEFAULT: usize = 4_096;
 /// Fewest slots of a link: the longest event.
 pub const SLOTS_LEAST: usize = EVENT_SLOTS;
 /// Most slots of a link: 1 GiB.
@@ -40,23 +39,6 @@ pub const STREAMS_CONFLATED: usize = 64;
 
 /// Kind of a token's head. The gate knows no such kind.
 const TOKEN_KIND: u8 = u8::MAX;
-
-/// What a link is opened with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LinkOptions {
-    /// Capacity in 64-byte slots, a power of two.
-    pub slots: usize,
-    /// A newer quote replaces the one of its stream that still waits.
-    pub conflate_quotes: bool,
-    /// A newer book replaces the one of its stream that still waits. A part of a message (MORE) neither replaces nor is replaced.
-    pub conflate_books: bool,
-}
-
-impl Default for LinkOptions {
-    fn default() -> LinkOptions {
-        LinkOptions { slots: SLOTS_DEFAULT, conflate_quotes: false, conflate_books: false }
-    }
-}
 
 impl LinkOptions {
     fn kinds(self) -> [bool; 2] {

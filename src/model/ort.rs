@@ -57,6 +57,12 @@ pub fn runtime(configured: Option<&Path>) -> Result<Arc<Runtime>> {
     Ok(loaded.insert(runtime).clone())
 }
 
+/// The process's ONNX Runtime, if one was loaded.
+#[must_use]
+pub fn loaded() -> Option<Arc<Runtime>> {
+    LOADED.lock().clone()
+}
+
 fn same_file(runtime: &Runtime, configured: Option<&Path>) -> Result<()> {
     let Some(path) = configured else { return Ok(()) };
     let asked = find(Some(path))?;

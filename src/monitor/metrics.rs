@@ -24,6 +24,13 @@ macro_rules! counters {
     };
 }
 
+impl LaneCounters {
+    /// Every counter with its name.
+    pub fn by_name(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        COUNTERS.iter().map(|(name, _, counter)| (*name, counter(self).get()))
+    }
+}
+
 type Sampled = (&'static str, &'static str, fn(&LaneCounters) -> &Histogram);
 
 const HISTOGRAMS: [Sampled; 3] = [

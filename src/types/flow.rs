@@ -11,6 +11,10 @@ pub struct Flow {
     pub skipped: u32,
     /// Why events were skipped: reason bits DUPLICATE, LATE_EVENT, CLOCK_BACK, BOOK_RESYNC.
     pub reasons: u64,
+    /// Waiting quotes and books that these replaced, of a link.
+    pub conflated: u32,
+    /// Predictions made and published, of a poll.
+    pub predicted: u32,
     /// Tracks with a closed step that nobody has asked for.
     pub waiting: u32,
 }

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use super::{Lane, SAMPLED, TrackId};
 use crate::engine::feed::Row;
 use crate::engine::predict::{PredictionId, RowQuestion};
+use crate::engine::registry::Shared;
+use crate::engine::result::ResultWriter;
 use crate::engine::switch::TrackSwitch;
 use crate::engine::track::{Details, Track};
 use crate::error::{Error, Result, Status};
@@ -27,6 +29,15 @@ fn asked<'l>(track: &'l mut Option<Box<Track>>, copies: &'l mut [Instances], slo
     Ok(Asked { track, instances, slot_on })
 }
 
+/// What the next prediction of a lane would be called.
+pub(super) fn next_id(shared: &Shared, lane: u16, count: u64, decided_ns: i64, queue_ns: i64) -> PredictionId {
+    let timer = shared.clock.start();
+    let counter = (count + 1) & 0xFFFF_FFFF_FFFF;
+    let sampled = counter.is_multiple_of(SAMPLED) && shared.config.latency;
+    let queue_ns = u32::try_from(queue_ns.max(0)).unwrap_or(u32::MAX);
+    PredictionId { epoch: shared.epoch, counter: u64::from(lane) << 48 | counter, decided_ns, queue_ns, timer, sampled }
+}
+
 impl Lane {
     /// The decision for the newest closed step, or an abstention with its reasons. `now_ns` 0 takes the
     /// engine's clock. Without a new step: the same prediction, flagged REPEAT.
@@ -35,15 +46,16 @@ impl Lane {
     /// `NOT_FOUND`, `INVALID_ARGUMENT` for a negative time, or 0 when the clock is the host's.
     pub fn predict(&mut self, id: TrackId, now_ns: i64) -> Result<Prediction> {
         let place = self.place(id)?;
-        let id = self.next_id(now_ns)?;
+        let id = next_id(&self.shared, self.number, self.count, self.decided_ns(now_ns)?, 0);
         let (mut copies, slots) = self.readers.parts();
         self.counters.generations.add(copies.moved());
         let Asked { track, instances, slot_on } = asked(&mut self.tracks[place], &mut copies, slots)?;
         self.waiting -= u32::from(track.due);
         let (prediction, made) = track.predict(instances, slot_on, id, &self.counters);
-        drop(copies);
         if made {
-            self.note_made(&prediction, &id);
+            track.publish(&prediction);
+            self.count += 1;
+            id.note(&prediction, &self.counters);
         }
         Ok(prediction)
     }
@@ -58,34 +70,36 @@ impl Lane {
     /// scale or the model that needs a track's own steps. Then nothing changes.
     pub fn predict_row(&mut self, id: TrackId, row: &[f64], now_ns: i64) -> Result<Prediction> {
         let place = self.place(id)?;
-        let id = self.next_id(now_ns)?;
+        let id = next_id(&self.shared, self.number, self.count, self.decided_ns(now_ns)?, 0);
         let (mut copies, slots) = self.readers.parts();
         self.counters.generations.add(copies.moved());
         let Asked { track, instances, slot_on } = asked(&mut self.tracks[place], &mut copies, slots)?;
         let generation = instances.generation.clone();
         let row = self.row_room.scale(&generation.bundle, row)?;
         let prediction = track.predict_row(RowQuestion { generation: &generation, instances, slot_on, row }, id, &self.counters);
-        drop(copies);
-        self.note_made(&prediction, &id);
+        self.count += 1;
+        id.note(&prediction, &self.counters);
         Ok(prediction)
     }
 
-    /// What the next prediction would be called.
-    fn next_id(&self, now_ns: i64) -> Result<PredictionId> {
+    /// The time of a decision.
+    pub(super) fn decided_ns(&self, now_ns: i64) -> Result<i64> {
         let decided_ns = self.shared.clock.decision_ns(now_ns).filter(|now| *now >= 0);
-        let decided_ns = decided_ns
-            .ok_or_else(|| Error::new(Status::InvalidArgument, format!("now_ns {now_ns}: a time from 1, or 0 when the engine reads the system's clock")))?;
-        let timer = self.shared.clock.start();
-        let counter = (self.count + 1) & 0xFFFF_FFFF_FFFF;
-        let sampled = counter.is_multiple_of(SAMPLED) && self.shared.config.latency;
-        Ok(PredictionId { epoch: self.shared.epoch, counter: u64::from(self.number) << 48 | counter, decided_ns, timer, sampled })
+        let why = || format!("now_ns {now_ns}: a time from 1, or 0 when the engine reads the system's clock");
+        decided_ns.ok_or_else(|| Error::new(Status::InvalidArgument, why()))
     }
 
-    fn note_made(&mut self, prediction: &Prediction, id: &PredictionId) {
-        self.count += 1;
-        if id.sampled {
-            self.counters.predict_ns.record(prediction.compute_ns);
+    /// Writes the track's newest prediction, and every new one, to memory of the host's; `None` gives it back. Before
+    /// the first prediction the action is NONE.
+    ///
+    /// # Errors
+    /// `NOT_FOUND`.
+    pub fn attach_result(&mut self, id: TrackId, memory: Option<ResultWriter>) -> Result<()> {
+        let place = self.place(id)?;
+        if let Some(track) = &mut self.tracks[place] {
+            track.attach(memory);
         }
+        Ok(())
     }
 
     /// A switch of the track that any thread may use, without the lane.
