@@ -43,6 +43,8 @@ pub enum Fault {
     ResultWriteFence,
     /// Result memory: no acquire fence before the second look at the stamp.
     ResultReadFence,
+    /// Result memory: the even stamp is stored without a release.
+    ResultStamp,
     /// Result memory: no second look at the stamp.
     ResultOneLook,
     /// Result memory: the signal is stored after the even stamp.

@@ -7,8 +7,8 @@
 //! **How a content keeps its place.** What is conflated waits in a mailbox of its stream, and a *token* of one slot, which no
 //! host can push, stands in the ring where it is to be delivered. Newer content stays with the token while that is the last
 //! thing in the ring; later it gets a token of its own at the tail, and the older token delivers nothing. So the consumer sees
-//! what one producer pushed in the order of its pushes. When room is short, newer content joins the token that is there, if
-//! nothing else of its stream was pushed behind it: within a stream the order holds always, and across streams a content may
+//! what one producer pushed in the order of its pushes. When room is short, newer content joins its stream's last token, if
+//! nothing else of the stream was pushed behind that: within a stream the order holds always, and across streams a content may
 //! then come before events that are older. Marks for the whole lane count as of every stream.
 //!
 //! As many slots as there are mailboxes are kept from tokens that merely move content to the tail. So a link that carries only
@@ -19,7 +19,7 @@ mod streams;
 use std::sync::Arc;
 
 use super::gate;
-use super::mailbox::{Conflated, Receiver, Sender, Take, Token, mailboxes};
+use super::mailbox::{Conflated, Join, Receiver, Sender, Take, Token, mailboxes};
 use super::ring::{self, EVENT_SLOTS, length, ring};
 use crate::config::LinkOptions;
 use crate::error::{Error, Result, Status};
@@ -265,13 +265,12 @@ impl Posts {
     #[inline]
     fn post(&mut self, ring: &mut ring::Producer, event: &[Slot], mailbox: usize, kind: Conflated, sparing: bool) -> Result<Pushed, Full> {
         self.sender.fill(mailbox, kind, event);
-        let token = self.streams.note(mailbox).token;
-        if self.may_join(mailbox) && (token == self.pushes || sparing || !ring.has_room(self.kept + 1)) {
-            if let Some(replaced) = self.sender.post(mailbox, kind, Token::of_push(token), true) {
-                return Ok(replaced.into());
-            }
+        if let Some((token, join)) = self.join(ring, mailbox, sparing)
+            && let Some(replaced) = self.sender.post(mailbox, kind, token, join)
+        {
+            return Ok(replaced.into());
         }
-        // Where joining failed, the consumer has met the token and given its slot back before it took what waited.
+        // Where nothing waits for a token any more, the consumer has given its slot back before it took what waited.
         if !ring.has_room(1) {
             return Err(Full);
         }
@@ -282,11 +281,22 @@ impl Posts {
             ring.push(&[slot])?;
         }
         // Posted before the token can be seen: the consumer finds nothing at a token that the mailbox does not name.
-        let replaced = self.sender.post(mailbox, kind, Token::of_push(self.pushes), false);
+        let replaced = self.sender.post(mailbox, kind, Token::of_push(self.pushes), Join::New);
         if !planted(Fault::MailTokenFirst) {
             ring.stage(&[slot])?;
         }
         Ok(replaced.unwrap_or_default().into())
+    }
+
+    /// The token of the stream that newer content may wait for, and when.
+    #[inline]
+    fn join(&mut self, ring: &mut ring::Producer, mailbox: usize, sparing: bool) -> Option<(Token, Join)> {
+        if !self.may_join(mailbox) {
+            return None;
+        }
+        let (token, short) = (self.streams.note(mailbox).token, sparing || !ring.has_room(self.kept + 1));
+        let join = if short { Join::Any } else { Join::Own };
+        (short || token == self.pushes).then_some((Token::of_push(token), join))
     }
 
     /// Whether nothing of the stream was pushed behind its last token.
@@ -439,3 +449,6 @@ impl LinkView {
         &self.counters
     }
 }
+
+#[cfg(test)]
+mod tests;

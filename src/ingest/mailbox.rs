@@ -158,6 +158,17 @@ pub(super) struct Receiver {
     taken: Box<[[u8; 2]]>,
 }
 
+/// When a content may wait for a token that is in the ring already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Join {
+    /// Always: the token is not in the ring yet.
+    New,
+    /// When an older one of its kind waits for it.
+    Own,
+    /// When anything waits for it.
+    Any,
+}
+
 /// What a consumer found at a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Take {
@@ -195,15 +206,20 @@ impl Sender {
     }
 
     /// Lets what was filled wait for the token, in place of what waited before; answers whether anything did. `None`, and
-    /// nothing is changed, when `joining` and nothing waits for the token any more.
+    /// nothing is changed, when it may not join: the consumer has taken what waited for the token.
     ///
     /// Each time that the swap fails the consumer has taken something, and there is nothing more to take after two times.
     #[inline]
-    pub(super) fn post(&mut self, at: usize, kind: Conflated, token: Token, joining: bool) -> Option<bool> {
+    pub(super) fn post(&mut self, at: usize, kind: Conflated, token: Token, join: Join) -> Option<bool> {
         let fill = &mut self.fill[at][kind as usize];
         let mut found = self.boxes.load(at);
         loop {
-            if joining && !found.anything_waits_for(token) {
+            let joins = match join {
+                Join::New => true,
+                Join::Own => found.waits_for(kind, token),
+                Join::Any => found.anything_waits_for(token),
+            };
+            if !joins {
                 return None;
             }
             let next = found.with(kind, Middle { buffer: *fill, waits: true, token }).newest(kind);
