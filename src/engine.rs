@@ -30,6 +30,7 @@ pub use feed::Row;
 pub use lane::{Lane, PushError, TrackId};
 pub use link::{FanOut, Link, LinkError, LinkInfo};
 pub use registry::StreamEntry;
+pub use result::{ResultMemory, ResultWriter};
 pub use scorer::{RowValues, SCORER_RAW, Scorer, ScorerInfo};
 pub use switch::TrackSwitch;
 pub use track::{Details, TRACK_ANY_STREAM};

@@ -65,8 +65,8 @@ fn shared_modules_import_no_stage() {
 }
 
 /// Files outside `ffi` that may be unsafe: the floating-point mode, what is done at exit, the look at ONNX Runtime's library, the
-/// choice of an instruction set, and the slots that two threads take turns on.
-const UNSAFE: [&str; 7] = [
+/// choice of an instruction set, the slots that two threads take turns on, result memory of the caller's, and pinning.
+const UNSAFE: [&str; 9] = [
     "src/model/denormals.rs",
     "src/model/exit.rs",
     "src/model/runtime_check.rs",
@@ -74,6 +74,8 @@ const UNSAFE: [&str; 7] = [
     "src/ingest/cells.rs",
     "src/ingest/ring.rs",
     "src/ingest/mailbox.rs",
+    "src/engine/result.rs",
+    "src/engine/pin.rs",
 ];
 
 /// A word, and whether a file may hold it.
