@@ -4,6 +4,8 @@ pub mod book;
 mod cells;
 pub mod gate;
 pub mod link;
+#[cfg(all(test, loom))]
+mod loom_models;
 mod mailbox;
 pub mod order;
 pub mod ring;

@@ -10,8 +10,10 @@ mod modelled;
 pub use counter::Counter;
 pub use std::sync::atomic::Ordering;
 
+#[cfg(all(test, loom))]
+pub use modelled::check;
 #[cfg(loom)]
-pub use modelled::{AtomicBool, AtomicU64, Mutex, Watch, fence, planted, with_fault};
+pub use modelled::{AtomicBool, AtomicU64, Mutex, Watch, fence, planted};
 
 #[cfg(not(loom))]
 pub use parking_lot::Mutex;

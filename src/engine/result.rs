@@ -29,56 +29,15 @@ const SIGNAL: usize = 0;
 const STAMP: usize = 1;
 
 /// Times that a whole copy is tried. A write takes some ten ns; one whose thread was put to sleep is not waited for.
-const READ_TRIES: usize = if cfg!(loom) { 2 } else { 64 };
+const READ_TRIES: usize = 64;
 
-/// 128 bytes, 8-byte aligned, shared by one writer and any readers.
-#[repr(C)]
-pub struct ResultMemory([AtomicU64; WORDS]);
+/// Words under a sequence lock: the signal, the stamp, the body. A model takes fewer than a prediction has.
+#[repr(transparent)]
+struct Locked<const WORDS: usize>([AtomicU64; WORDS]);
 
-#[cfg(not(loom))]
-const _: () = assert!(size_of::<ResultMemory>() == size_of::<Prediction>() && align_of::<ResultMemory>() == 8);
-
-impl Default for ResultMemory {
-    fn default() -> ResultMemory {
-        ResultMemory(std::array::from_fn(|_| AtomicU64::new(0)))
-    }
-}
-
-impl fmt::Debug for ResultMemory {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ResultMemory")
-    }
-}
-
-impl ResultMemory {
-    /// The newest signal: action, flags, sequence and probability, 0 when nothing was predicted yet.
-    #[inline]
-    #[must_use]
-    pub fn signal(&self) -> u64 {
-        self.load(SIGNAL)
-    }
-
-    /// A whole copy of the newest prediction, with an even stamp; `None` when it was being written at each of a bounded number
-    /// of tries. Memory that may only be read will do.
-    #[inline]
-    #[must_use]
-    pub fn read(&self) -> Option<Prediction> {
-        for _ in 0..READ_TRIES {
-            let stamp = self.load(STAMP);
-            if stamp & 1 == 1 {
-                std::hint::spin_loop();
-                continue;
-            }
-            let mut words: [u64; WORDS] = std::array::from_fn(|at| self.0[at].load(Ordering::Relaxed));
-            if !planted(Fault::ResultReadFence) {
-                fence(Ordering::Acquire);
-            }
-            if self.0[STAMP].load(Ordering::Relaxed) == stamp || planted(Fault::ResultOneLook) {
-                words[STAMP] = stamp;
-                return Some(bytemuck::must_cast(words));
-            }
-        }
-        None
+impl<const WORDS: usize> Locked<WORDS> {
+    fn zeroed() -> Locked<WORDS> {
+        Locked(std::array::from_fn(|_| AtomicU64::new(0)))
     }
 
     /// A relaxed load and a fence: an acquire load is not promised to work on memory that may only be read.
@@ -89,16 +48,32 @@ impl ResultMemory {
         word
     }
 
-    /// Writes a prediction behind an even stamp; answers the next one.
+    /// A copy of all words by one try; `None` while they are being written.
     #[inline]
-    fn write(&self, stamp: u64, prediction: &Prediction) -> u64 {
-        let words: [u64; WORDS] = bytemuck::must_cast(*prediction);
+    fn copy(&self) -> Option<[u64; WORDS]> {
+        let stamp = self.load(STAMP);
+        if stamp & 1 == 1 {
+            return None;
+        }
+        let mut words = [stamp; WORDS];
+        for (word, place) in words.iter_mut().zip(&self.0).enumerate().filter(|(at, _)| *at != STAMP).map(|(_, pair)| pair) {
+            *word = place.load(Ordering::Relaxed);
+        }
+        if !planted(Fault::ResultReadFence) {
+            fence(Ordering::Acquire);
+        }
+        (planted(Fault::ResultOneLook) || self.0[STAMP].load(Ordering::Relaxed) == stamp).then_some(words)
+    }
+
+    /// Writes all words but the stamp, which goes on from an even one; answers the next even one.
+    #[inline]
+    fn write(&self, stamp: u64, words: &[u64; WORDS]) -> u64 {
         self.0[STAMP].store(stamp.wrapping_add(1), Ordering::Relaxed);
         if !planted(Fault::ResultWriteFence) {
             fence(Ordering::Release);
         }
         for (place, word) in self.0.iter().zip(words).skip(STAMP + 1) {
-            place.store(word, Ordering::Relaxed);
+            place.store(*word, Ordering::Relaxed);
         }
         let signal = || self.0[SIGNAL].store(words[SIGNAL], Ordering::Release);
         if !planted(Fault::ResultSignalLate) {
@@ -110,6 +85,49 @@ impl ResultMemory {
             signal();
         }
         next
+    }
+}
+
+/// 128 bytes, 8-byte aligned, shared by one writer and any readers.
+#[repr(transparent)]
+pub struct ResultMemory(Locked<WORDS>);
+
+#[cfg(not(loom))]
+const _: () = assert!(size_of::<ResultMemory>() == size_of::<Prediction>() && align_of::<ResultMemory>() == 8);
+
+impl Default for ResultMemory {
+    fn default() -> ResultMemory {
+        ResultMemory(Locked::zeroed())
+    }
+}
+
+impl fmt::Debug for ResultMemory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ResultMemory")
+    }
+}
+
+impl ResultMemory {
+    /// The newest signal: action, flags, sequence and probability, 0 when nothing was predicted yet. Memory that may only be
+    /// read will do.
+    #[inline]
+    #[must_use]
+    pub fn signal(&self) -> u64 {
+        self.0.load(SIGNAL)
+    }
+
+    /// A whole copy of the newest prediction, with an even stamp; `None` when it was being written at each of a bounded number
+    /// of tries. Memory that may only be read will do.
+    #[inline]
+    #[must_use]
+    pub fn read(&self) -> Option<Prediction> {
+        for _ in 0..READ_TRIES {
+            if let Some(words) = self.0.copy() {
+                return Some(bytemuck::must_cast(words));
+            }
+            std::hint::spin_loop();
+        }
+        None
     }
 }
 
@@ -134,7 +152,7 @@ impl ResultWriter {
     #[must_use]
     pub unsafe fn attach(memory: NonNull<ResultMemory>) -> ResultWriter {
         let mut writer = ResultWriter { memory, stamp: 0 };
-        writer.stamp = writer.memory().0[STAMP].load(Ordering::Relaxed) & !1;
+        writer.stamp = writer.memory().0.0[STAMP].load(Ordering::Relaxed) & !1;
         writer.write(&Prediction::default());
         writer
     }
@@ -142,13 +160,43 @@ impl ResultWriter {
     /// Writes a prediction, all of it or, for readers, none. Its stamp is not looked at.
     #[inline]
     pub fn write(&mut self, prediction: &Prediction) {
-        self.stamp = self.memory().write(self.stamp, prediction);
+        self.stamp = self.memory().0.write(self.stamp, bytemuck::must_cast_ref::<Prediction, [u64; WORDS]>(prediction));
     }
 
     #[inline]
     fn memory(&self) -> &ResultMemory {
         // SAFETY: `attach` was promised that the memory is there as long as the writer.
         unsafe { self.memory.as_ref() }
+    }
+}
+
+#[cfg(all(test, loom))]
+mod loom_models {
+    use loom::sync::Arc;
+    use loom::thread;
+
+    use super::*;
+    use crate::sync::check;
+
+    /// A copy is of one write; it is not older than a signal seen before it, nor newer than one seen after it.
+    fn no_copy_is_torn() {
+        let memory = Arc::new(Locked::<4>::zeroed());
+        let shared = memory.clone();
+        // Near the end, so that the stamp wraps.
+        shared.0[STAMP].store(u64::MAX - 1, Ordering::Relaxed);
+        let writing = thread::spawn(move || (1..3).fold(u64::MAX - 1, |stamp, number| shared.write(stamp, &[number; 4])));
+        let before = memory.load(SIGNAL);
+        if let Some([signal, stamp, first, second]) = memory.copy() {
+            assert!([first, second] == [signal; 2] && stamp & 1 == 0, "torn: {signal} {first} {second}");
+            assert!(signal >= before && memory.load(SIGNAL) >= signal);
+        }
+        assert_eq!(writing.join().unwrap(), 2);
+    }
+
+    #[test]
+    fn result_memory() {
+        let faults = [Fault::ResultWriteFence, Fault::ResultReadFence, Fault::ResultOneLook, Fault::ResultSignalLate, Fault::ResultStamp];
+        check(no_copy_is_torn, &faults);
     }
 }
 
@@ -211,7 +259,7 @@ mod tests {
     #[test]
     fn the_stamp_wraps() {
         let memory = ResultMemory::default();
-        memory.0[STAMP].store(u64::MAX - 5, Ordering::Relaxed);
+        memory.0.0[STAMP].store(u64::MAX - 5, Ordering::Relaxed);
         let mut writer = attached(&memory);
         let stamps = [1, 2, 3].map(|number| {
             writer.write(&numbered(number));
@@ -225,8 +273,8 @@ mod tests {
         let memory = ResultMemory::default();
         attached(&memory).write(&numbered(1));
         let before = memory.read().unwrap().stamp;
-        memory.0[STAMP].store(before + 1, Ordering::Relaxed);
-        memory.0[5].store(99, Ordering::Relaxed);
+        memory.0.0[STAMP].store(before + 1, Ordering::Relaxed);
+        memory.0.0[5].store(99, Ordering::Relaxed);
         assert!(memory.read().is_none());
         assert_eq!(memory.signal(), numbered(1).signal, "the signal can still be read");
         let mut writer = attached(&memory);

@@ -129,7 +129,7 @@ pub fn link(options: LinkOptions) -> Result<(Producer, Consumer)> {
 }
 
 /// A link on a ring that is there.
-fn link_of((producer, consumer): (ring::Producer, ring::Consumer), options: LinkOptions) -> (Producer, Consumer) {
+pub(super) fn link_of((producer, consumer): (ring::Producer, ring::Consumer), options: LinkOptions) -> (Producer, Consumer) {
     let counters = Arc::new(LinkCounters::default());
     let (sender, mail) = mailboxes(options.mailboxes(), options.kinds());
     let posts = (options.mailboxes() > 0).then(|| Posts::new(sender, options));

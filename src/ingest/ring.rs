@@ -68,7 +68,7 @@ pub fn ring(slots: usize) -> (Producer, Consumer) {
 }
 
 /// A ring whose positions begin somewhere, so that a test sees them wrap.
-fn ring_from(slots: usize, start: u64) -> (Producer, Consumer) {
+pub(super) fn ring_from(slots: usize, start: u64) -> (Producer, Consumer) {
     assert!(slots.is_power_of_two(), "a ring's capacity is a power of two");
     let shared = Arc::new(Shared {
         cells: Cells::new(slots + EVENT_SLOTS - 1),

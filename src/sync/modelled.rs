@@ -18,17 +18,22 @@ pub fn planted(fault: Fault) -> bool {
     FAULT.get() == Some(fault)
 }
 
-/// Runs `work` with a fault planted.
-pub fn with_fault<R>(fault: Option<Fault>, work: impl FnOnce() -> R) -> R {
-    struct Restore;
-    impl Drop for Restore {
-        fn drop(&mut self) {
-            FAULT.set(None);
-        }
+/// Lets loom try all of a model, as the code is and then with each fault, which the model must notice.
+///
+/// # Panics
+/// When the model fails as the code is, or does not with a fault.
+#[cfg(test)]
+pub fn check(model: fn(), faults: &[Fault]) {
+    loom::model(model);
+    for fault in faults {
+        // A thread of its own: loom is not made to go on after a model has failed.
+        let fault = *fault;
+        let run = move || {
+            FAULT.set(Some(fault));
+            loom::model(model);
+        };
+        assert!(std::thread::spawn(run).join().is_err(), "the model does not notice {fault:?}");
     }
-    FAULT.set(fault);
-    let _restore = Restore;
-    work()
 }
 
 /// Tells loom which places are read and which are written, so that it sees a race on them.
