@@ -123,7 +123,7 @@ impl Link {
     /// Why the first event was not taken; then nothing was.
     #[inline]
     pub fn push(&mut self, slots: &[Slot]) -> Result<Flow, LinkError> {
-        self.open()?;
+        self.check_lane()?;
         let mut flow = Flow::default();
         let mut rest = slots;
         while !rest.is_empty() {
@@ -158,7 +158,7 @@ impl Link {
 
     /// The lane is there. It may be closed while its producer pushes: the next push is told.
     #[inline]
-    fn open(&self) -> Result<(), LinkError> {
+    fn check_lane(&self) -> Result<(), LinkError> {
         if self.producer.is_closed() { Err(LinkError::Closed) } else { Ok(()) }
     }
 
@@ -167,7 +167,7 @@ impl Link {
     /// # Errors
     /// Why the first event that could not be taken was not; then nothing was.
     pub fn push_all(&mut self, slots: &[Slot]) -> Result<Flow, LinkError> {
-        self.open()?;
+        self.check_lane()?;
         let mut checked = 0;
         while checked < slots.len() {
             checked += self.length(&slots[checked..])?;

@@ -9,7 +9,7 @@ use super::guard::{guard, guard_or};
 use super::handle::TrackHandle;
 use super::lane_table::with_track;
 use super::pointer::{Out, sound};
-use crate::engine::result::{ResultMemory, ResultWriter};
+use crate::engine::{ResultMemory, ResultWriter};
 use crate::error::Status;
 use crate::types::Prediction;
 

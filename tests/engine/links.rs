@@ -4,8 +4,7 @@ use std::ptr::NonNull;
 
 use foretick::Status;
 use foretick::config::LinkOptions;
-use foretick::engine::result::{ResultMemory, ResultWriter};
-use foretick::engine::{FanOut, Lane, Link, LinkError, TrackId};
+use foretick::engine::{FanOut, Lane, Link, LinkError, ResultMemory, ResultWriter, TrackId};
 use foretick::types::event::{MARK_ADVANCE, MARK_RESET, Mark, Record};
 use foretick::types::{Action, Flow};
 

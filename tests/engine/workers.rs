@@ -5,8 +5,7 @@ use std::time::{Duration, Instant};
 
 use foretick::Status;
 use foretick::config::LinkOptions;
-use foretick::engine::result::{ResultMemory, ResultWriter};
-use foretick::engine::{Link, LinkError, TrackId, Worker};
+use foretick::engine::{Link, LinkError, ResultMemory, ResultWriter, TrackId, Worker};
 use foretick::types::event::Record;
 
 use crate::support::bench::{Bench, bar, by_volume};
