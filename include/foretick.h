@@ -6,16 +6,18 @@
  * Rules of every call
  *
  * - foretick_init(FORETICK_ABI_VERSION) comes first. Before it every call answers NOT_INITIALISED but
- *   abi_version, build_info, now_ns, last_error and status_name. In a child made by fork every fallible
- *   call but last_error answers FORKED.
+ *   abi_version, build_info, now_ns, last_error, status_name and result_signal. In a child made by fork
+ *   every fallible call but last_error answers FORKED.
  * - 0 (FORETICK_OK) is success. Any fallible call may answer INVALID_ARGUMENT, NULL_POINTER,
  *   INVALID_HANDLE, ALIGNMENT, SHAPE, POISONED, NOT_INITIALISED, FORKED, PANIC or CLOSING; they are not
  *   repeated below. The text of a failure: foretick_last_error, on the thread that failed.
  * - Outputs are written on success only; with BUFFER_TOO_SMALL the needed length is written too.
  * - A pointer that is not NULL refers to as much memory as the call says. Texts and arrays are pointer
  *   and length, NULL with 0 is an empty one, texts are UTF-8 and need no NUL.
- * - borrows (call): the library uses the memory until the call returns and keeps no pointer to it. All
- *   pointers of this header are of that kind; nothing is ever freed by the host's free.
+ * - Ownership, one word a pointer. borrows (call): the library uses the memory until the call returns and
+ *   keeps no pointer to it; all pointers of this header are of that kind but one. borrows (until free): the
+ *   memory of result_attach, until it is given back. Nothing is ever freed by the host's free, and the
+ *   library lends no pointer but the static text of status_name.
  * - Inputs and outputs of a call may overlap; those of scorer_run must not, and it says so.
  * - Handles are opaque. Closing the zero handle answers OK; a handle that was closed, of another kind or
  *   of another engine answers INVALID_HANDLE.
@@ -25,13 +27,16 @@
  * Threads
  *
  *   ANY       any thread, concurrently: abi_version init build_info now_ns last_error status_name
- *             slot_enable track_enable
+ *             slot_enable track_enable result_signal result_read
+ *   ONE PRODUCER  one caller at a time a link, from any thread; a second one gets BUSY: link_push
  *   ONE LANE  one caller at a time a lane, its tracks included, from any thread; a second one gets BUSY:
- *             lane_push lane_advance lane_due track_predict track_predict_row track_details track_row; in the
- *             same way one caller at a time a scorer: scorer_info scorer_run
- *   CONTROL   any thread, may allocate and block; "enters the lane" takes the lane as ONE LANE does:
- *             engine_open engine_close engine_metrics stream_add bundle_open bundle_describe bundle_close
- *             slot_publish lane_open lane_close track_open track_close scorer_open scorer_close
+ *             lane_push lane_advance lane_due lane_poll track_predict track_predict_row track_details
+ *             track_row; in the same way one caller at a time a scorer: scorer_info scorer_run
+ *   CONTROL   any thread, may allocate and block; "enters the lane" takes the lane as ONE LANE does, or is
+ *             let in by the lane's worker between two polls:
+ *             engine_open engine_close engine_metrics engine_describe engine_maintain stream_add bundle_open
+ *             bundle_describe bundle_close slot_publish lane_open lane_close link_open link_close track_open
+ *             track_close result_attach scorer_open scorer_close
  *
  * Cost: hot is no allocation, lock or system call, and bounded time (a failure may allocate its text).
  *
@@ -515,6 +520,24 @@
 // foretick_track_row: scaled, as models see it.
 #define FORETICK_ROW_SCALED 1
 
+// foretick_engine_describe: what the engine was opened with.
+#define FORETICK_DESCRIBE_CONFIG 1
+
+// foretick_engine_describe: streams.
+#define FORETICK_DESCRIBE_STREAMS 2
+
+// foretick_engine_describe: lanes with their links and counters.
+#define FORETICK_DESCRIBE_LANES 4
+
+// foretick_engine_describe: tracks.
+#define FORETICK_DESCRIBE_TRACKS 8
+
+// foretick_engine_describe: slots and what they serve.
+#define FORETICK_DESCRIBE_SLOTS 16
+
+// foretick_engine_describe: what may run models, and what was loaded.
+#define FORETICK_DESCRIBE_BACKENDS 32
+
 // foretick_scorer_open: rows are unscaled double, as features come.
 #define FORETICK_SCORER_RAW 1
 
@@ -556,21 +579,21 @@ typedef struct foretick_lane_t {
     uint64_t id;
 } foretick_lane_t;
 
-// What a push or an advance did, over all tracks of the lane.
+// What a push, advance or poll did, over all tracks of the lane.
 typedef struct foretick_flow_t {
     // FORETICK_FLOW_INIT.
     uint32_t struct_size;
     // Steps closed.
     uint32_t closed;
-    // Slots taken from the array.
+    // Slots taken: from the array, or by a poll from the links.
     uint64_t taken;
     // Why events were skipped: DUPLICATE, LATE_EVENT, CLOCK_BACK, BOOK_RESYNC.
     uint64_t reasons;
     // Events taken but not applied.
     uint32_t skipped;
-    // 0 until links are there.
+    // Of a link: waiting quotes and books that these replaced.
     uint32_t conflated;
-    // 0 until a lane polls.
+    // Of a poll: predictions made and published.
     uint32_t predicted;
     // Tracks with a closed step that nobody asked for.
     uint32_t waiting;
@@ -581,6 +604,12 @@ typedef struct foretick_track_t {
     // Opaque.
     uint64_t id;
 } foretick_track_t;
+
+// A link. 0 is no link; closing that one is fine.
+typedef struct foretick_link_t {
+    // Opaque.
+    uint64_t id;
+} foretick_link_t;
 
 // The head of a prediction, 128 bytes, frozen. Details come by a second call.
 typedef struct foretick_prediction_t {
@@ -1098,6 +1127,31 @@ foretick_status_t foretick_engine_metrics(struct foretick_engine_t engine,
                                           size_t cap,
                                           size_t *len);
 
+// The engine as JSON, an entry for each part asked for: FORETICK_DESCRIBE_CONFIG, _STREAMS, _LANES (with links and
+// counters), _TRACKS, _SLOTS, _BACKENDS.
+//
+// threads: CONTROL. cost: allocates.
+// buf, len: borrows (call); NULL with 0 asks for the length, which may grow until the next call.
+// errors: BUFFER_TOO_SMALL with the needed length, INVALID_ARGUMENT for no part or an unknown one.
+FORETICK_NODISCARD
+foretick_status_t foretick_engine_describe(struct foretick_engine_t engine,
+                                           uint32_t parts,
+                                           char *buf,
+                                           size_t cap,
+                                           size_t *len);
+
+// Does the housekeeping of an engine that was opened with `threads = 0`: newer models are handed over to idle lanes,
+// replaced ones are freed. *more is 1 when work is left after `budget_ns`; freeing one model that was begun is
+// finished (a session of ONNX Runtime takes milliseconds).
+//
+// threads: CONTROL. cost: allocates, blocks.
+// more: borrows (call), written on success.
+// errors: WRONG_STATE unless threads = 0, INVALID_ARGUMENT for a negative budget.
+FORETICK_NODISCARD
+foretick_status_t foretick_engine_maintain(struct foretick_engine_t engine,
+                                           int64_t budget_ns,
+                                           int32_t *more);
+
 // Adds a stream, such as "binance_spot:BTCUSDT", and answers its id, from 1. The same name with the same
 // options answers the same id; an id lives as long as the engine.
 //
@@ -1172,20 +1226,27 @@ foretick_status_t foretick_slot_enable(struct foretick_engine_t engine,
                                        size_t member_len,
                                        int32_t on);
 
-// Opens a lane: one working set of tracks, used by one caller at a time, from any thread.
+// Opens a lane: one working set of tracks, used by one caller at a time, from any thread. `options`: worker (false;
+// true starts a thread that drains the lane's links), core (pins it), idle ("yield", or "spin", "sleep": what it
+// does when nothing waits), sleep_us (50), predict ("step": a poll predicts every step and publishes; "request": it
+// only steps), advance_lag_ms (0, off; a poll also advances the lane to its time less this).
+//
+// A lane with a worker belongs to it: push, advance, poll, due, predict and predict_row answer WRONG_STATE; links
+// are the way in, result memory the way out. Other calls on the lane and its tracks are let in between two polls.
 //
 // threads: CONTROL. cost: allocates.
 // options: borrows (call), TOML, NULL with 0 means defaults. lane: borrows (call).
-// errors: LIMIT, CONFIG_*.
+// errors: LIMIT, CONFIG_*, THREAD when the worker cannot be started or pinned.
 FORETICK_NODISCARD
 foretick_status_t foretick_lane_open(struct foretick_engine_t engine,
                                      const char *options,
                                      size_t options_len,
                                      struct foretick_lane_t *lane);
 
-// Closes a lane and its tracks. Closing the zero handle is fine.
+// Closes a lane and its tracks; ends its worker. Links into it answer WRONG_STATE from then on. Closing the zero
+// handle is fine.
 //
-// threads: CONTROL. cost: frees.
+// threads: CONTROL. cost: frees; waits for the worker's poll.
 // errors: BUSY while a caller is inside: nothing is closed.
 foretick_status_t foretick_lane_close(struct foretick_lane_t lane);
 
@@ -1195,7 +1256,8 @@ foretick_status_t foretick_lane_close(struct foretick_lane_t lane);
 // threads: ONE LANE. cost: hot.
 // events: borrows (call), 8-byte aligned, `slots` slots of 64 bytes; NULL with 0 is fine.
 // flow: borrows (call), written on success.
-// errors: EVENT_SHAPE, EVENT_RESERVED, NOT_FINITE, RANGE, UNKNOWN_STREAM, BUSY, ALIGNMENT, SHAPE.
+// errors: EVENT_SHAPE, EVENT_RESERVED, NOT_FINITE, RANGE, UNKNOWN_STREAM, BUSY, ALIGNMENT, SHAPE; WRONG_STATE with
+// a worker.
 FORETICK_NODISCARD
 foretick_status_t foretick_lane_push(struct foretick_lane_t lane,
                                      const void *events,
@@ -1206,7 +1268,7 @@ foretick_status_t foretick_lane_push(struct foretick_lane_t lane,
 //
 // threads: ONE LANE. cost: hot.
 // flow: borrows (call), written on success.
-// errors: RANGE, BUSY.
+// errors: RANGE, BUSY, WRONG_STATE with a worker.
 FORETICK_NODISCARD
 foretick_status_t foretick_lane_advance(struct foretick_lane_t lane,
                                         int64_t until_ns,
@@ -1216,12 +1278,63 @@ foretick_status_t foretick_lane_advance(struct foretick_lane_t lane,
 //
 // threads: ONE LANE. cost: hot.
 // tracks, len: borrows (call); NULL with 0 asks for the number.
-// errors: BUFFER_TOO_SMALL with the needed number, BUSY.
+// errors: BUFFER_TOO_SMALL with the needed number, BUSY, WRONG_STATE with a worker.
 FORETICK_NODISCARD
 foretick_status_t foretick_lane_due(struct foretick_lane_t lane,
                                     struct foretick_track_t *tracks,
                                     size_t cap,
                                     size_t *len);
+
+// Drains the lane's links: takes the oldest known_ns of all of them first, until nothing waits or `max_slots` slots
+// were taken, the last event whole (0: as many as the links hold). Every step that closes is predicted at once and
+// published to the track's result memory; with predict = "request" this returns after an event that closes a step.
+// `now_ns` is the time of the decisions, 0 takes the engine's clock. A mark ADVANCE in a link is its producer's
+// promise; the lane advances to the least promise of the links that have made one.
+//
+// threads: ONE LANE. cost: hot with native models.
+// flow: borrows (call), written on success: taken, closed, predicted, skipped (a bar that no track can use too).
+// errors: INVALID_ARGUMENT for a negative time, or 0 when the clock is the host's; BUSY, WRONG_STATE with a worker.
+FORETICK_NODISCARD
+foretick_status_t foretick_lane_poll(struct foretick_lane_t lane,
+                                     size_t max_slots,
+                                     int64_t now_ns,
+                                     struct foretick_flow_t *flow);
+
+// Opens a link: the way of one producer's thread into a lane that another thread drains, by lane_poll or its
+// worker. Lock-free; never blocks, never overwrites. `options`: slots (capacity in 64-byte slots, a power of two,
+// 4,096), conflate (["quote", "book"]: a waiting one is replaced by the newer one of its stream, of the first 64
+// streams; trades and all else never are).
+//
+// threads: CONTROL, enters the lane. cost: allocates.
+// options: borrows (call), TOML, NULL with 0 means defaults. link: borrows (call).
+// errors: CONFIG_*, LIMIT (limits.links, limits.memory_mb), BUSY.
+FORETICK_NODISCARD
+foretick_status_t foretick_link_open(struct foretick_lane_t lane,
+                                     const char *options,
+                                     size_t options_len,
+                                     struct foretick_link_t *link);
+
+// Pushes events until one is refused or finds no room; flow.taken says how far, flow.conflated how many waiting
+// quotes and books they replaced. An error means that the first event was not taken. With `flow` NULL all are
+// pushed or none. After FULL push again, or drop the event and say so with a mark GAP.
+//
+// threads: ONE PRODUCER. cost: hot.
+// events: borrows (call), 8-byte aligned, `slots` slots of 64 bytes; NULL with 0 is fine.
+// flow: borrows (call), written on success; may be NULL.
+// errors: FULL when not one event fitted (with flow NULL: not all), BUSY for a second producer, WRONG_STATE when the
+// lane was closed; EVENT_SHAPE, EVENT_RESERVED, NOT_FINITE, RANGE, UNKNOWN_STREAM, ALIGNMENT, SHAPE.
+FORETICK_NODISCARD
+foretick_status_t foretick_link_push(struct foretick_link_t link,
+                                     const void *events,
+                                     size_t slots,
+                                     struct foretick_flow_t *flow);
+
+// Closes a link. What was pushed is still drained; its promises no longer hold the lane back. Closing the zero
+// handle is fine.
+//
+// threads: CONTROL. cost: frees.
+// errors: BUSY while its producer is inside.
+foretick_status_t foretick_link_close(struct foretick_link_t link);
 
 // Opens a track of a published slot on streams, one a role of its bundle, in that order.
 //
@@ -1245,11 +1358,12 @@ foretick_status_t foretick_track_open(struct foretick_lane_t lane,
 foretick_status_t foretick_track_close(struct foretick_track_t track);
 
 // The decision for the newest closed step, or ABSTAIN with its reasons; without a new step the same one,
-// flagged REPEAT. `now_ns` is the decision's time, 0 takes the engine's clock.
+// flagged REPEAT. `now_ns` is the decision's time, 0 takes the engine's clock. A new prediction also goes to the
+// track's result memory.
 //
 // threads: ONE LANE. cost: hot with native models.
 // out: borrows (call), 8-byte aligned, written on success.
-// errors: INVALID_ARGUMENT for a negative time, or 0 when the clock is the host's; BUSY.
+// errors: INVALID_ARGUMENT for a negative time, or 0 when the clock is the host's; BUSY, WRONG_STATE with a worker.
 FORETICK_NODISCARD
 foretick_status_t foretick_track_predict(struct foretick_track_t track,
                                          int64_t now_ns,
@@ -1263,7 +1377,7 @@ foretick_status_t foretick_track_predict(struct foretick_track_t track,
 // threads: ONE LANE. cost: hot with native models.
 // row: borrows (call), 8-byte aligned. out: borrows (call), 8-byte aligned, written on success.
 // errors: SHAPE when n is not F, NOT_FINITE naming an infinite value, CONTRACT naming a scale (relative,
-// rolling_zscore) or a model (over a window) that needs the track's own steps, INVALID_ARGUMENT as predict, BUSY.
+// rolling_zscore) or a model (over a window) that needs the track's own steps, INVALID_ARGUMENT and WRONG_STATE as predict, BUSY.
 FORETICK_NODISCARD
 foretick_status_t foretick_track_predict_row(struct foretick_track_t track,
                                              const double *row,
@@ -1303,6 +1417,34 @@ foretick_status_t foretick_track_row(struct foretick_track_t track,
 FORETICK_NODISCARD
 foretick_status_t foretick_track_details(struct foretick_track_t track,
                                          struct foretick_details_t *details);
+
+// Attaches 128 bytes of the caller's to a track: from now on they hold its newest prediction, with action NONE
+// before the first, written by whoever predicts or by the lane's poll, read by any thread or process that maps them.
+// Memory that was attached before is given back; so is all of it with `memory` NULL, when the track or its lane
+// closes, and with the engine. Cache lines of their own (64-byte aligned) are best. Predictions of rows of the
+// caller's are not written.
+//
+// threads: CONTROL, enters the lane. cost: allocates nothing.
+// memory: borrows (until free): until it is given back nobody else writes it.
+// errors: ALIGNMENT (8), BUFFER_TOO_SMALL below 128 bytes, BUSY.
+FORETICK_NODISCARD
+foretick_status_t foretick_result_attach(struct foretick_track_t track,
+                                         void *memory,
+                                         size_t memory_len);
+
+// The 8-byte signal of result memory, complete in itself: FORETICK_SIGNAL_ACTION, _FLAGS, _SEQUENCE and
+// _PROBABILITY_BITS take it apart. 0, whose action is NONE, before the first prediction, and for NULL.
+//
+// threads: ANY. cost: hot, one load. Cannot fail; works before foretick_init.
+// memory: borrows (call), 8-byte aligned.
+FORETICK_NODISCARD uint64_t foretick_result_signal(const void *memory);
+
+// A whole copy of the newest prediction in result memory. Who has seen a signal gets that prediction or a newer one.
+//
+// threads: ANY. cost: hot.
+// memory: borrows (call), 8-byte aligned. out: borrows (call), 8-byte aligned, written on success.
+// errors: BUSY while it is being written, after a bounded number of tries: the next look has it.
+FORETICK_NODISCARD foretick_status_t foretick_result_read(const void *memory, struct foretick_prediction_t *out);
 
 // Opens a scorer of one model, by its name in the manifest, of what a slot serves now: the model alone, on
 // rows of the caller's, without track, clock or decision. It stays with its generation when the slot

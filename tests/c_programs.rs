@@ -20,7 +20,7 @@ fn the_header_compiles_in_every_standard() {
         succeed(compiler("cc", standard).args(["-fsyntax-only", "-x", "c"]).arg(source("include.c")));
     }
     for standard in ["c++11", "c++17", "c++20"] {
-        for name in ["include.c", "inline.c", "flow.c"] {
+        for name in ["include.c", "inline.c", "pipelined.c", "flow.c"] {
             succeed(compiler("c++", standard).args(["-fsyntax-only", "-x", "c++"]).arg(source(name)));
         }
     }
@@ -125,6 +125,17 @@ fn a_whole_life_over_both_libraries() {
 }
 
 #[test]
+fn links_polls_and_result_memory() {
+    run("links", &Options::default(), false);
+}
+
+#[test]
+fn a_pipelined_bot_runs() {
+    run("pipelined", &by_time(), false);
+    run("pipelined", &by_time(), true);
+}
+
+#[test]
 fn the_shortest_bot_runs() {
     run("inline", &by_time(), false);
 }
@@ -156,7 +167,7 @@ fn the_programs_are_sound_under_the_sanitizers() {
     if !has_sanitizers(folder.path()) {
         return;
     }
-    for name in ["handles", "structs", "errors", "busy", "storm", "flow"] {
+    for name in ["handles", "structs", "errors", "busy", "storm", "flow", "links"] {
         succeed(Command::new(program(name, folder.path(), false, &SANITIZERS)).arg(folder.path().join("bundle")));
     }
     for (name, options) in [("switches", two_members()), ("rows", opportunity()), ("scorer", scored())] {
@@ -195,6 +206,7 @@ fn constants_are_the_same_in_c_and_in_rust() {
 
 /// What the constants must be, from the values that the library works with.
 fn in_rust() -> BTreeMap<String, u64> {
+    use foretick::engine::Part;
     use foretick::types::event as e;
     use foretick::types::prediction::{Action, Phase, backend, flag, rung};
     let mut all: BTreeMap<String, u64> = BTreeMap::new();
@@ -245,6 +257,12 @@ fn in_rust() -> BTreeMap<String, u64> {
         ("BAR_TRADES", e::BAR_TRADES.into()),
         ("TRACK_ANY_STREAM", foretick::engine::TRACK_ANY_STREAM.into()),
         ("SCORER_RAW", foretick::engine::SCORER_RAW.into()),
+        ("DESCRIBE_CONFIG", Part::Config as u64),
+        ("DESCRIBE_STREAMS", Part::Streams as u64),
+        ("DESCRIBE_LANES", Part::Lanes as u64),
+        ("DESCRIBE_TRACKS", Part::Tracks as u64),
+        ("DESCRIBE_SLOTS", Part::Slots as u64),
+        ("DESCRIBE_BACKENDS", Part::Backends as u64),
         ("PUBLISH_REPLACE", 1),
         ("ROW_SCALED", 1),
         ("DELTA_CHANGES", e::DELTA_CHANGES as u64),

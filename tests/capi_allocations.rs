@@ -10,7 +10,7 @@ use std::ptr::{null, null_mut};
 use bytemuck::Zeroable;
 use foretick::ffi::*;
 use foretick::types::Prediction;
-use foretick::types::event::Bar;
+use foretick::types::event::{Bar, Quote};
 use support::bundle::{Graph, Member, Options};
 
 /// Counts what this thread allocates.
@@ -135,6 +135,49 @@ fn hot_calls_allocate_nothing() {
     (0..8).for_each(|minute| step(lane, track, minute));
     let before = COUNT.get();
     (8..500).for_each(|minute| step(lane, track, minute));
+    assert_eq!(COUNT.get() - before, 0);
+    assert_eq!(foretick_engine_close(engine), FORETICK_OK);
+}
+
+/// A step through a link, refusals included, polled and read from result memory.
+fn pipelined(lane: LaneHandle, link: LinkHandle, memory: *const Prediction, minute: i64) {
+    let bar = bar(minute);
+    let wrong = Bar { close: f64::NAN, ..bar };
+    let mut flow =
+        FlowRecord { struct_size: size_of::<FlowRecord>() as u32, closed: 0, taken: 0, reasons: 0, skipped: 0, conflated: 0, predicted: 0, waiting: 0 };
+    let mut quotes = [Quote { bid_px: 99.0, bid_qty: 1.0, ask_px: 101.0, ask_qty: 1.0, ..Quote::of(1, bar.head.known_ns) }; 3];
+    quotes.iter_mut().zip(1..).for_each(|(quote, seq)| quote.head.seq = seq);
+    let mut prediction = Prediction::zeroed();
+    // SAFETY: every pointer is to a local of the size that is passed, and to memory that the test keeps.
+    unsafe {
+        assert_eq!(foretick_link_push(link, (&raw const bar).cast(), 2, null_mut()), FORETICK_OK);
+        assert_eq!(foretick_link_push(link, quotes.as_ptr().cast(), 3, &mut flow), FORETICK_OK);
+        assert_eq!(flow.conflated, 2);
+        assert_eq!(foretick_link_push(link, (&raw const wrong).cast(), 2, &mut flow), FORETICK_NOT_FINITE);
+        while foretick_link_push(link, (&raw const bar).cast(), 2, &mut flow) == FORETICK_OK {}
+        assert_eq!(foretick_lane_poll(lane, 0, 0, &mut flow), FORETICK_OK);
+        assert!(flow.predicted == 1 && flow.skipped > 0);
+        assert_eq!(foretick_result_read(memory.cast(), &mut prediction), FORETICK_OK);
+        assert_eq!(foretick_result_signal(memory.cast()), prediction.signal);
+    }
+}
+
+#[test]
+fn links_polls_and_result_memory_allocate_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    support::bundle::write(folder.path(), &Options::default());
+    // SAFETY: the folder's name outlives the call.
+    let (engine, lane, track) = unsafe { opened(folder.path().to_str().expect("a folder's name")) };
+    let (mut link, mut memory) = (LinkHandle::default(), Box::new(Prediction::zeroed()));
+    let options = "slots = 64\nconflate = [\"quote\", \"book\"]";
+    // SAFETY: the texts and the handle are there for the call, the memory until the engine is closed.
+    unsafe {
+        assert_eq!(foretick_link_open(lane, options.as_ptr().cast(), options.len(), &mut link), FORETICK_OK);
+        assert_eq!(foretick_result_attach(track, (&raw mut *memory).cast(), 128), FORETICK_OK);
+    }
+    (0..8).for_each(|minute| pipelined(lane, link, &raw const *memory, minute));
+    let before = COUNT.get();
+    (8..500).for_each(|minute| pipelined(lane, link, &raw const *memory, minute));
     assert_eq!(COUNT.get() - before, 0);
     assert_eq!(foretick_engine_close(engine), FORETICK_OK);
 }

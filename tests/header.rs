@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 /// Where the header's items stand, in the header's order.
-const SOURCES: [&str; 14] = [
+const SOURCES: [&str; 16] = [
     "src/ffi/constants.rs",
     "src/types/event.rs",
     "src/types/prediction.rs",
@@ -16,8 +16,10 @@ const SOURCES: [&str; 14] = [
     "src/ffi/bundle.rs",
     "src/ffi/slot.rs",
     "src/ffi/lane.rs",
+    "src/ffi/link.rs",
     "src/ffi/track.rs",
     "src/ffi/details.rs",
+    "src/ffi/result.rs",
     "src/ffi/scorer.rs",
 ];
 

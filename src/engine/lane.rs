@@ -10,7 +10,6 @@ use super::caller_row::RowRoom;
 use super::feed::{Feed, Row};
 use super::registry::{LaneInfo, Shared, TrackInfo};
 use super::track::{TRACK_ANY_STREAM, Track};
-use poll::Inlet;
 use crate::config::LaneOptions;
 use crate::error::{Error, Result, Status};
 use crate::ingest::gate::{self, Refusal, TIME_MAX_NS};
@@ -19,6 +18,7 @@ use crate::model::store::Readers;
 use crate::monitor::metrics::LaneCounters;
 use crate::types::event::{EventHead, MARK_ADVANCE, MARK_GAP, MARK_RESET, Mark};
 use crate::types::{EventRef, Flow, Kind, Slot, reason};
+use poll::Inlet;
 
 /// A track of a lane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

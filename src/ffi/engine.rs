@@ -9,8 +9,8 @@ use super::error::Fail;
 use super::guard::guard;
 use super::handle::EngineHandle;
 use super::pointer::{Out, buffer, text};
-use crate::error::Status;
 use crate::engine::Engine;
+use crate::error::Status;
 
 /// Opens an engine; starts its housekeeping thread unless `threads = 0`.
 ///

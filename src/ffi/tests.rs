@@ -196,6 +196,47 @@ fn closing_an_engine_takes_its_scorers_along_or_none() {
     assert_eq!((info(scorer), advance(lane)), (FORETICK_INVALID_HANDLE, FORETICK_INVALID_HANDLE));
 }
 
+fn link_of(lane: LaneHandle) -> LinkHandle {
+    let mut link = LinkHandle::default();
+    // SAFETY: the handle is a local.
+    assert_eq!(unsafe { foretick_link_open(lane, null(), 0, &mut link) }, FORETICK_OK);
+    link
+}
+
+/// Row 28: a second producer is told.
+#[test]
+fn a_link_has_one_producer_and_a_panic_poisons_it_until_it_is_closed() {
+    quiet();
+    let (engine, lane) = opened();
+    let (link, other) = (link_of(lane), link_of(lane));
+    // SAFETY: no events.
+    let push = |link| unsafe { foretick_link_push(link, null(), 0, null_mut()) };
+    let inside = link_table::with_link(link.id, |_| Ok((push(link), foretick_link_close(link), push(other), advance(lane))));
+    assert_eq!(inside.ok(), Some((FORETICK_BUSY, FORETICK_BUSY, FORETICK_OK, FORETICK_OK)));
+    let status = guard::guard("test", || link_table::with_link::<()>(link.id, |_| panic!("injected")));
+    assert_eq!((status, push(link), push(other)), (FORETICK_PANIC, FORETICK_POISONED, FORETICK_OK));
+    assert_eq!((foretick_link_close(link), push(link), foretick_link_close(link)), (FORETICK_OK, FORETICK_INVALID_HANDLE, FORETICK_INVALID_HANDLE));
+    assert_eq!((foretick_engine_close(engine), push(other)), (FORETICK_OK, FORETICK_INVALID_HANDLE));
+}
+
+#[test]
+fn a_worker_that_panicked_poisons_its_lane_until_it_is_closed() {
+    quiet();
+    let (engine, _) = opened();
+    let mut lane = LaneHandle::default();
+    let options = c"worker = true";
+    // SAFETY: the text is static, the handle a local.
+    assert_eq!(unsafe { foretick_lane_open(engine, options.as_ptr(), options.count_bytes(), &mut lane) }, FORETICK_OK);
+    assert_eq!(advance(lane), FORETICK_WRONG_STATE);
+    let panicking = || lane_table::with_lane(lane.id, |entry| entry.let_in(|_| -> () { panic!("injected") }));
+    assert_eq!(guard::guard("test", panicking), FORETICK_PANIC);
+    let mut link = LinkHandle::default();
+    // SAFETY: the handle is a local.
+    assert_eq!(unsafe { foretick_link_open(lane, null(), 0, &mut link) }, FORETICK_POISONED);
+    assert_eq!((foretick_lane_close(lane), foretick_lane_close(lane)), (FORETICK_OK, FORETICK_INVALID_HANDLE));
+    assert_eq!(foretick_engine_close(engine), FORETICK_OK);
+}
+
 #[test]
 fn an_engine_in_use_says_busy_and_stays_usable() {
     let (engine, lane) = opened();

@@ -121,6 +121,29 @@ static void rows(foretick_engine_t engine, foretick_track_t track, answers_t *an
     answers->row[3] = out[3];
 }
 
+/* A step through a link, polled, read from result memory. */
+static void pipelined(foretick_engine_t engine, foretick_lane_t lane, foretick_track_t track, uint32_t stream, answers_t *answers) {
+    static foretick_prediction_t memory;
+    foretick_link_t link = { 0 };
+    foretick_flow_t flow = FORETICK_FLOW_INIT;
+    foretick_prediction_t p;
+    foretick_bar_t bar = bar_of(stream, 3, 100.0, 101.0);
+    int32_t more = 0;
+    bar.volume = 0.7;
+    SAME(foretick_link_open(lane, NULL, 0, &link), FORETICK_OK);
+    SAME(foretick_result_attach(track, &memory, sizeof memory), FORETICK_OK);
+    SAME(foretick_link_push(link, &bar, 2, NULL), FORETICK_OK);
+    SAME(foretick_lane_poll(lane, 0, bar.head.known_ns, &flow), FORETICK_OK);
+    CHECK(flow.predicted == 1);
+    SAME(foretick_result_signal(&memory) != 0, 1);
+    SAME(foretick_result_read(&memory, &p), FORETICK_OK);
+    SAME(foretick_result_attach(track, NULL, 0), FORETICK_OK);
+    SAME(foretick_link_close(link), FORETICK_OK);
+    SAME(foretick_engine_describe(engine, 63, text, sizeof text, &len), FORETICK_OK);
+    SAME(foretick_engine_maintain(engine, 0, &more), FORETICK_WRONG_STATE);
+    answers->raw += p.raw;
+}
+
 static void life(const char *folder, answers_t *answers) {
     foretick_engine_t engine = { 0 };
     foretick_bundle_t bundle = { 0 };
@@ -146,6 +169,7 @@ static void life(const char *folder, answers_t *answers) {
     step(lane, track, stream, 2, 0.3, 2, answers);
     errors(engine, lane, track);
     rows(engine, track, answers);
+    pipelined(engine, lane, track, stream, answers);
     SAME(foretick_engine_metrics(engine, text, sizeof text, &len), FORETICK_OK);
     SAME(foretick_track_close(track), FORETICK_OK);
     SAME(foretick_lane_close(lane), FORETICK_OK);

@@ -283,4 +283,3 @@ fn links_have_limits() {
         assert!(LinkOptions::parse(text).is_err(), "{text}");
     }
 }
-

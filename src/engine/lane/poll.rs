@@ -1,7 +1,7 @@
 //! A lane that drains its links: events in, steps closed, predictions made and published.
 
-use super::ask::next_id;
 use super::Lane;
+use super::ask::next_id;
 use crate::config::{LinkOptions, PollPredicts};
 use crate::engine::link::Link;
 use crate::error::Result;
