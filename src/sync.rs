@@ -13,12 +13,16 @@ pub use std::sync::atomic::Ordering;
 #[cfg(all(test, loom))]
 pub use modelled::check;
 #[cfg(loom)]
-pub use modelled::{AtomicBool, AtomicU64, Mutex, Watch, fence, planted};
+pub use modelled::{AtomicBool, AtomicU64, Handoff, Mutex, Watch, fence, planted};
 
 #[cfg(not(loom))]
 pub use parking_lot::Mutex;
 #[cfg(not(loom))]
 pub use std::sync::atomic::{AtomicBool, AtomicU64, fence};
+
+/// A place for a boxed value, which one thread takes out and puts back while another may do the same, without a lock.
+#[cfg(not(loom))]
+pub type Handoff<T> = crossbeam_utils::atomic::AtomicCell<Option<Box<T>>>;
 
 /// A way to break a protocol that its model must notice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +55,10 @@ pub enum Fault {
     ResultOneLook,
     /// Result memory: the signal is stored after the even stamp.
     ResultSignalLate,
+    /// A publish's copies are left for a lane one by one.
+    SeatSplit,
+    /// Housekeeping takes a lane's copies out without the lock.
+    SeatUnlocked,
 }
 
 /// Whether a model has planted the fault.

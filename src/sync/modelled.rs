@@ -73,3 +73,24 @@ impl<T> Mutex<T> {
         self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
+
+/// Stands in for the cell of a boxed value: loom knows the orders of a mutex.
+#[derive(Debug)]
+pub struct Handoff<T>(Mutex<Option<Box<T>>>);
+
+impl<T> Handoff<T> {
+    /// A place with a value, or without.
+    pub fn new(value: Option<Box<T>>) -> Handoff<T> {
+        Handoff(Mutex::new(value))
+    }
+
+    /// Takes the value out.
+    pub fn take(&self) -> Option<Box<T>> {
+        self.0.lock().take()
+    }
+
+    /// Puts a value in.
+    pub fn store(&self, value: Option<Box<T>>) {
+        *self.0.lock() = value;
+    }
+}

@@ -8,13 +8,12 @@ use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::time::Instant;
 
-use crossbeam_utils::atomic::AtomicCell;
-use parking_lot::Mutex;
+use crate::sync::{Fault, Handoff, Mutex, planted};
 
 /// A lane's place. `C` is a working copy of what one slot serves.
 pub struct Seat<C> {
     /// `None` while the lane is inside.
-    working: AtomicCell<Option<Box<Working<C>>>>,
+    working: Handoff<Working<C>>,
     left: Mutex<Left<C>>,
 }
 
@@ -53,7 +52,7 @@ impl<C> Seat<C> {
     pub fn new(epoch: u64) -> Seat<C> {
         let working = Working { copies: Vec::new(), epoch, moved: 0 };
         let left = Left { slots: Vec::new(), next: Vec::new(), old: Vec::new(), epoch, since: None };
-        Seat { working: AtomicCell::new(Some(Box::new(working))), left: Mutex::new(left) }
+        Seat { working: Handoff::new(Some(Box::new(working))), left: Mutex::new(left) }
     }
 
     /// Enters; `epoch` is the newest publish. Only the lane calls this, one caller at a time.
@@ -78,8 +77,9 @@ impl<C> Seat<C> {
 
     /// Takes over what waits, for a lane that is idle; false when the lane is inside and will do so itself.
     pub fn take_over_idle(&self) -> bool {
+        let early = if planted(Fault::SeatUnlocked) { self.working.take() } else { None };
         let mut left = self.left.lock();
-        let Some(mut working) = self.working.take() else { return false };
+        let Some(mut working) = early.or_else(|| self.working.take()) else { return false };
         left.give(&mut working);
         self.working.store(Some(working));
         true
@@ -91,6 +91,10 @@ impl<C> Seat<C> {
         let mut untaken = Vec::new();
         let mut left = self.left.lock();
         for (slot, copy) in copies {
+            if planted(Fault::SeatSplit) {
+                drop(left);
+                left = self.left.lock();
+            }
             match left.slots.iter().position(|known| *known == slot) {
                 Some(place) => untaken.extend(left.next[place].replace(copy)),
                 None => untaken.push(copy),
@@ -185,7 +189,7 @@ impl<C> Drop for Inside<'_, C> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
 
@@ -201,7 +205,7 @@ mod tests {
 
     #[test]
     fn the_words_of_a_seat_are_changed_without_a_lock() {
-        assert!(AtomicCell::<Option<Box<Working<u64>>>>::is_lock_free());
+        assert!(Handoff::<Working<u64>>::is_lock_free());
     }
 
     #[test]
@@ -228,5 +232,52 @@ mod tests {
         assert!(seat.take_over_idle() && seat.pop_old() == Some(0));
         let mut inside = seat.enter(1);
         assert_eq!((inside[0], inside.moved()), (1, 1));
+    }
+}
+
+/// A model for loom: it holds as the code is, and notices its faults.
+#[cfg(all(test, loom))]
+mod loom_model {
+    use super::*;
+    use crate::sync::{AtomicU64, Ordering, check};
+    use loom::sync::Arc;
+    use loom::thread;
+
+    /// Two slots are published twice while housekeeping hands over: a lane always has copies of both, of one publish, never of an
+    /// older one than before, and at last of the newest.
+    fn a_lane_sees_whole_publishes() {
+        let (seat, epoch) = (Arc::new(Seat::new(0)), Arc::new(AtomicU64::new(0)));
+        for slot in 0..2 {
+            seat.enter(0).add(slot, 0);
+        }
+        let publishing = {
+            let (seat, epoch) = (seat.clone(), epoch.clone());
+            thread::spawn(move || {
+                for publish in 1..=2 {
+                    seat.leave(vec![(0, publish), (1, publish)], publish, Instant::now());
+                    epoch.store(publish, Ordering::Release);
+                }
+            })
+        };
+        let tidying = {
+            let seat = seat.clone();
+            thread::spawn(move || seat.take_over_idle())
+        };
+        let mut last = 0;
+        let mut look = || {
+            let inside = seat.enter(epoch.load(Ordering::Acquire));
+            assert!(inside.len() == 2 && inside[0] == inside[1] && inside[0] >= last, "{:?} after {last}", &*inside);
+            last = inside[0];
+        };
+        look();
+        look();
+        publishing.join().unwrap();
+        tidying.join().unwrap();
+        assert_eq!(&*seat.enter(epoch.load(Ordering::Acquire)), [2, 2]);
+    }
+
+    #[test]
+    fn seat() {
+        check(a_lane_sees_whole_publishes, &[Fault::SeatSplit, Fault::SeatUnlocked]);
     }
 }
