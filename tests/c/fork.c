@@ -1,4 +1,5 @@
-/* In a child made by fork every fallible call answers FORKED and the parent goes on. Argument: a bundle's folder. */
+/* In a child made by fork every fallible call answers FORKED and the parent goes on. Argument: a bundle's folder.
+ * 20 children, or as many as FORETICK_STORM says. */
 #define _POSIX_C_SOURCE 200809L
 #include <sys/wait.h>
 #include <unistd.h>
@@ -32,11 +33,12 @@ int main(int argc, char **argv) {
     foretick_lane_t lane = lane_of(engine);
     foretick_track_t track;
     foretick_flow_t flow = FORETICK_FLOW_INIT;
-    int round;
-    CHECK(argc == 2);
+    const char *storm = getenv("FORETICK_STORM");
+    int round, rounds = storm != NULL ? atoi(storm) : 20;
+    CHECK(argc == 2 && rounds > 0);
     bundle = published(engine, argv[1]);
     track = track_of(lane, stream_of(engine));
-    for (round = 0; round < 20; round++) {
+    for (round = 0; round < rounds; round++) {
         int how = 0;
         pid_t pid = fork();
         CHECK(pid >= 0);

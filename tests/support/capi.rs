@@ -9,20 +9,62 @@ pub fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The folder of `libforetick.a` and `libforetick.so`, built once a process; cargo builds only what is old.
-pub fn libraries() -> &'static Path {
-    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+/// Whether Rust and C are built for AddressSanitizer, by the nightly compiler: `FORETICK_ASAN` says so.
+pub fn is_sanitized() -> bool {
+    std::env::var_os("FORETICK_ASAN").is_some()
+}
+
+/// The libraries as they were built.
+struct Built {
+    folder: PathBuf,
+    link_line: Vec<String>,
+}
+
+/// Built once a process; cargo builds only what is old, and repeats what the compiler said.
+fn built() -> &'static Built {
+    static BUILT: OnceLock<Built> = OnceLock::new();
     BUILT.get_or_init(|| {
-        let target = root().join("target/capi");
-        let mut cargo = Command::new(env!("CARGO"));
-        cargo.current_dir(root()).args(["build", "--lib", "--no-default-features", "--features", "ort", "--target-dir"]).arg(&target);
-        succeed(&mut cargo);
-        target.join("debug")
+        let (mut cargo, folder) = if is_sanitized() { sanitized() } else { plain() };
+        cargo.current_dir(root()).args(["--lib", "--no-default-features", "--features", "ort", "--locked", "--", "--print", "native-static-libs"]);
+        let output = succeed(&mut cargo);
+        Built { folder: root().join(folder), link_line: link_line_of(&String::from_utf8_lossy(&output.stderr)) }
     })
 }
 
-/// What the static library wants from the system, as `--print native-static-libs` says; linking shows it.
-const SYSTEM_LIBRARIES: [&str; 7] = ["-lgcc_s", "-lutil", "-lrt", "-lpthread", "-lm", "-ldl", "-lc"];
+fn plain() -> (Command, &'static str) {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["rustc", "--target-dir", "target/capi"]);
+    (cargo, "target/capi/debug")
+}
+
+fn sanitized() -> (Command, &'static str) {
+    let mut cargo = nightly("cargo");
+    // With a target named, build scripts and macros stay as they are.
+    cargo.env("RUSTFLAGS", "-Zsanitizer=address").args(["rustc", "--target", "x86_64-unknown-linux-gnu", "--target-dir", "target/asan"]);
+    (cargo, "target/asan/x86_64-unknown-linux-gnu/debug")
+}
+
+fn nightly(program: &str) -> Command {
+    let mut command = Command::new("rustup");
+    command.args(["run", "nightly", program]);
+    command
+}
+
+/// The folder of `libforetick.a` and `libforetick.so`.
+pub fn libraries() -> &'static Path {
+    &built().folder
+}
+
+/// What the static library wants from the system.
+pub fn link_line() -> &'static [String] {
+    &built().link_line
+}
+
+/// What `--print native-static-libs` said among the compiler's lines; empty when it said nothing.
+pub fn link_line_of(said: &str) -> Vec<String> {
+    let line = said.lines().find_map(|line| line.split_once("native-static-libs: "));
+    line.map(|(_, libraries)| libraries.split_whitespace().map(str::to_owned).collect()).unwrap_or_default()
+}
 
 /// A compiler that takes no warning, with the header's folder.
 pub fn compiler(program: &str, standard: &str) -> Command {
@@ -46,15 +88,31 @@ pub fn shared(folder: &Path) -> PathBuf {
 /// A program of `tests/c` in a folder, linked with one of the libraries.
 pub fn program(name: &str, folder: &Path, is_shared: bool, extra: &[&str]) -> PathBuf {
     let program = folder.join(if is_shared { format!("{name}_shared") } else { name.to_owned() });
-    let mut command = compiler("cc", "c11");
-    command.args(["-g", "-pthread", "-I"]).arg(folder).args(extra).arg(source(&format!("{name}.c"))).arg("-o").arg(&program);
-    if is_shared {
-        command.arg(shared(folder)).arg(format!("-Wl,-rpath,{}", folder.display())).arg("-lm");
-    } else {
-        command.arg(libraries().join("libforetick.a")).args(SYSTEM_LIBRARIES);
+    let object = program.with_extension("o");
+    let mut compile = compiler("cc", "c11");
+    compile.args(["-g", "-pthread", "-I"]).arg(folder).args(extra).arg("-c").arg(source(&format!("{name}.c"))).arg("-o").arg(&object);
+    let mut link = Command::new("cc");
+    link.args(["-pthread"]).args(extra).arg(&object).arg("-o").arg(&program);
+    if is_sanitized() {
+        compile.args(["-fsanitize=address", "-fno-omit-frame-pointer"]);
+        // Its functions are for the shared library too.
+        link.args(["-rdynamic", "-Wl,--whole-archive"]).arg(sanitizer()).arg("-Wl,--no-whole-archive");
     }
-    succeed(&mut command);
+    if is_shared {
+        link.arg(shared(folder)).arg(format!("-Wl,-rpath,{}", folder.display())).args(["-lm", "-ldl"]);
+    } else {
+        link.arg(libraries().join("libforetick.a")).args(link_line());
+    }
+    succeed(&mut compile);
+    succeed(&mut link);
     program
+}
+
+/// AddressSanitizer's library of the Rust compiler. The C compiler's calls into it are the same, its own library is not:
+/// a process has one.
+fn sanitizer() -> PathBuf {
+    let sysroot = succeed(nightly("rustc").args(["--print", "sysroot"])).stdout;
+    Path::new(String::from_utf8_lossy(&sysroot).trim()).join("lib/rustlib/x86_64-unknown-linux-gnu/lib/librustc-nightly_rt.asan.a")
 }
 
 /// Runs a command that must succeed.
