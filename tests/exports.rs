@@ -8,17 +8,15 @@ use std::collections::BTreeSet;
 use std::process::Command;
 
 use support::capi::{libraries, succeed};
+use support::golden::text;
 
-fn tool(name: &str, arguments: &[&str]) -> String {
-    let output = succeed(Command::new(name).args(arguments).arg(libraries().join("libforetick.so")));
-    String::from_utf8_lossy(&output.stdout).into_owned()
-}
-
+/// `golden.rs` compares the file with the library.
 #[test]
 fn only_the_functions_of_the_table_are_exported() {
-    let listed = tool("nm", &["-D", "--defined-only"]);
-    let exported: BTreeSet<&str> = listed.lines().filter_map(|line| line.split_whitespace().last()).collect();
+    let symbols = text("symbols.txt");
+    let exported: BTreeSet<&str> = symbols.lines().filter_map(|line| line.strip_prefix("T ")).collect();
     assert_eq!(exported, foretick::ffi::EXPORTS.into_iter().collect());
+    assert_eq!(symbols.lines().count(), exported.len(), "exported otherwise than as a function");
 }
 
 #[test]
@@ -35,7 +33,8 @@ fn the_header_declares_the_functions_of_the_table() {
 
 #[test]
 fn the_library_has_its_name_and_is_never_unloaded() {
-    let dynamic = tool("readelf", &["-d"]);
+    let output = succeed(Command::new("readelf").arg("-d").arg(libraries().join("libforetick.so")));
+    let dynamic = String::from_utf8_lossy(&output.stdout);
     assert!(dynamic.contains("[libforetick.so.0]"), "{dynamic}");
     assert!(dynamic.contains("NODELETE"), "{dynamic}");
 }

@@ -3,7 +3,9 @@
 
 pub mod bench;
 pub mod bundle;
+pub mod abi;
 pub mod capi;
+pub mod golden;
 pub mod onnx;
 pub mod ort;
 pub mod chost;
