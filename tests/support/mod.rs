@@ -9,3 +9,4 @@ pub mod golden;
 pub mod onnx;
 pub mod ort;
 pub mod chost;
+pub mod code;
