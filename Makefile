@@ -1,5 +1,5 @@
 # Everything is installed into the checkout: target/, .venv/.
-# `make test` is what CI runs; `make verify` adds what takes longer or needs recorded data.
+# `make test` is what CI runs; `make verify` are the proofs that take longer or need recorded data.
 
 PYTHON ?= python3
 VENV := .venv
@@ -7,9 +7,9 @@ PY := $(VENV)/bin/python
 # Where the Rust tests find ONNX Runtime: the one of the tests' environment, unless ORT_DYLIB_PATH names another.
 RUNTIME = ORT_DYLIB_PATH="$${ORT_DYLIB_PATH:-$$(echo $(CURDIR)/$(VENV)/lib/python*/site-packages/onnxruntime/capi/libonnxruntime.*)}"
 
-.PHONY: test lint rust benches reference verify miri sanitize models models-check header clean
+.PHONY: test lint rust benches reference harness verify models models-check header clean
 
-test: lint rust benches reference
+test: lint rust benches reference harness
 
 lint:
 	cargo fmt --check
@@ -30,19 +30,13 @@ reference: $(VENV)/tests.done
 	cargo build --locked
 	FORETICK=target/debug/foretick $(PY) tests/reference/recorded_check.py
 
-verify: test models-check miri sanitize
-	FORETICK_FULL=1 FORETICK=target/debug/foretick $(PY) tests/reference/recorded_check.py
-	$(RUNTIME) FORETICK_STORM=100 cargo test --locked --test hosts
-	$(RUNTIME) cargo bench --locked
+# What runs the long proofs, tried on small ones.
+harness: $(VENV)/tests.done
+	$(PY) tests/verify_test.py
 
-# The unsafe code of the C boundary under Miri, by several schedules.
-miri:
-	rustup toolchain install nightly --profile minimal -c miri -c rust-src
-	for seed in 0 1 2 3; do MIRIFLAGS="-Zmiri-disable-isolation -Zmiri-seed=$$seed" cargo +nightly miri test --lib --no-default-features --locked ffi:: || exit 1; done
-
-# The kernels, the float mode and the looks at a foreign library under AddressSanitizer: what Miri cannot run.
-sanitize:
-	RUSTFLAGS=-Zsanitizer=address cargo +nightly test --lib --no-default-features --features ort --target x86_64-unknown-linux-gnu --target-dir target/asan --locked model::
+# The long proofs, or PART=name of them, then a table of what passed at this commit; LIST=1 prints the table alone.
+verify: $(VENV)/tests.done
+	$(RUNTIME) $(PY) tests/verify.py $(if $(LIST),--list) $(PART)
 
 # Trains the shipped bundles anew (about half an hour; btc-1m and btc-1m-ohlcv need FORETICK_DATA). Installs PyTorch, which is large.
 models: $(VENV)/torch.done
