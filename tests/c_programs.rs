@@ -5,6 +5,7 @@
 mod support;
 
 use std::collections::BTreeMap;
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::Command;
 
@@ -120,6 +121,25 @@ fn a_child_is_told_that_it_was_forked() {
     // A child has what the parent's threads held, and frees nothing of it.
     parent.arg(folder.path().join("bundle")).env("ASAN_OPTIONS", "detect_leaks=0");
     succeed(&mut parent);
+}
+
+/// The kernel ends a thread that makes one; so it does with a call that opens a file.
+#[test]
+fn hot_calls_make_no_system_call() {
+    const NOT_HERE: i32 = 77;
+    // The sanitizer's library makes its own.
+    if is_sanitized() {
+        return;
+    }
+    let folder = workplace(&Options::default());
+    let program = program("sealed", folder.path(), false, &[]);
+    let run = |more: &[&str]| Command::new(&program).arg(folder.path().join("bundle")).args(more).output().expect("the program starts");
+    let (hot, cold) = (run(&[]), run(&["cold"]));
+    if hot.status.code() == Some(NOT_HERE) {
+        return eprintln!("skipped: threads cannot be sealed here");
+    }
+    assert!(hot.status.success(), "{}: {}", hot.status, String::from_utf8_lossy(&hot.stderr));
+    assert_eq!((cold.status.signal(), cold.status.code()), (Some(9), None));
 }
 
 #[test]

@@ -70,6 +70,20 @@ PARTS = (
         r"^test result: |rounds in",
     ),
     Part(
+        "hot",
+        "Hot calls allocate nothing and make no system call.",
+        ("cargo test --locked --test hot_path --test capi_allocations", "cargo test --locked --test c_programs hot_calls -- --nocapture"),
+    ),
+    Part(
+        "boundary",
+        "No panic leaves an export, and no export changes the caller's float mode, signal actions or blocked signals.",
+        (
+            "cargo test --locked --lib ffi::",
+            "cargo test --locked --test exports",
+            "cargo test --locked --test c_programs float_mode -- --nocapture",
+        ),
+    ),
+    Part(
         "fuzz",
         "Graph reader, manifest, CSV readers and sequences of C calls stand any input that the fuzzer finds in 4 minutes each.",
         (

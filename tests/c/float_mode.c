@@ -1,6 +1,8 @@
-/* Every export leaves the caller's floating-point mode as it was: MXCSR with its sticky flags, and the x87 control word; and no mode
- * of the caller changes an answer, not even one that traps. tests/exports.rs sees to it that no export lacks a call here.
+/* Every export leaves the caller's floating-point mode as it was: MXCSR with its sticky flags, and the x87 control word; so it does
+ * with what every signal does and with those that are blocked. And no mode of the caller changes an answer, not even one that traps. tests/exports.rs sees to it that no export lacks a call here.
  * Argument: the folder of a bundle with a native member and one on ONNX Runtime. */
+#define _POSIX_C_SOURCE 200809L
+#include <signal.h>
 #include <xmmintrin.h>
 
 #include "check.h"
@@ -18,6 +20,32 @@ static unsigned unusual(unsigned number) {
 
 static unsigned mode;
 
+enum { SIGNALS = 64 };
+
+/* What every signal of the process does, and which this thread blocks; the C library keeps two for itself. Of a set of signals
+ * the first 8 bytes count: the kernel's. */
+typedef struct signals_t {
+    void (*handlers[SIGNALS + 1])(int);
+    uint64_t masks[SIGNALS + 1], flags[SIGNALS + 1], blocked;
+} signals_t;
+
+static signals_t at_start;
+
+static void signals_of(signals_t *signals) {
+    struct sigaction action;
+    sigset_t blocked;
+    int number;
+    memset(signals, 0, sizeof *signals);
+    for (number = 1; number <= SIGNALS; number++) {
+        if (sigaction(number, NULL, &action) != 0) continue;
+        signals->handlers[number] = action.sa_handler;
+        signals->flags[number] = (uint64_t)action.sa_flags;
+        memcpy(&signals->masks[number], &action.sa_mask, sizeof signals->masks[number]);
+    }
+    CHECK(pthread_sigmask(SIG_SETMASK, NULL, &blocked) == 0);
+    memcpy(&signals->blocked, &blocked, sizeof signals->blocked);
+}
+
 static void enter(void) {
     unsigned short x87 = X87_TRUNCATES;
     __asm__ volatile("fldcw %0" : : "m"(x87));
@@ -27,9 +55,15 @@ static void enter(void) {
 static void leave(const char *call) {
     unsigned found = _mm_getcsr();
     unsigned short x87 = 0, ordinary = 0x037F;
+    signals_t now;
     _mm_setcsr(ORDINARY);
     __asm__ volatile("fnstcw %0" : "=m"(x87));
     __asm__ volatile("fldcw %0" : : "m"(ordinary));
+    signals_of(&now);
+    if (memcmp(&now, &at_start, sizeof now) != 0) {
+        fprintf(stderr, "%s: a signal's action, or which are blocked, is another\n", call);
+        exit(1);
+    }
     if (found == mode && x87 == X87_TRUNCATES) return;
     fprintf(stderr, "%s: MXCSR %#x became %#x, the x87 control word %#x became %#x\n", call, mode, found, X87_TRUNCATES, x87);
     exit(1);
@@ -182,6 +216,7 @@ int main(int argc, char **argv) {
     answers_t usual, other;
     unsigned number;
     CHECK(argc == 2);
+    signals_of(&at_start);
     memset(&usual, 0, sizeof usual);
     mode = ORDINARY;
     life(argv[1], &usual);
