@@ -58,11 +58,11 @@ PARTS = (
     ),
     Part(
         "asan",
-        "Kernels and whole C programs, Rust and C under AddressSanitizer, touch no memory that is not theirs and lose none.",
+        "All unit tests and whole C programs, Rust and C under AddressSanitizer, touch no memory that is not theirs and lose none.",
         (
             NIGHTLY,
             "RUSTFLAGS=-Zsanitizer=address cargo +nightly test --lib --no-default-features --features ort --target x86_64-unknown-linux-gnu"
-            " --target-dir target/asan --locked model::",
+            " --target-dir target/asan --locked",
             "FORETICK_ASAN=1 cargo test --locked --test c_programs",
             # What an ending process still holds is not lost.
             "FORETICK_ASAN=1 ASAN_OPTIONS=detect_leaks=0 FORETICK_STORM=20 cargo test --locked --test hosts c_programs -- --nocapture",
