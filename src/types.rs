@@ -8,6 +8,7 @@ pub mod event;
 pub mod flow;
 pub mod prediction;
 pub mod probability;
+pub mod state;
 pub mod step;
 
 pub use event::{EventRef, Kind, Slot};

@@ -4,11 +4,17 @@
 use std::sync::Arc;
 
 use foretick::engine::Extractor;
+use foretick::features::catalog::{OPS, OpInfo};
 use foretick::features::ops::windowed::{mean, mean_and_deviation, sum};
+use foretick::features::row::RowEngine;
 use foretick::features::spec::Schema;
+use foretick::ingest::book::RoleBook;
 use foretick::source::simulator::Simulator;
 use foretick::types::Slot;
-use foretick::types::event::{BAR_TAKER, Bar, Record};
+use foretick::types::event::{BAR_TAKER, Bar, Book, Quote, Record};
+use foretick::types::state::{Pass, State};
+use foretick::types::step::Step;
+use foretick::window::rolling::Rolling;
 use foretick::window::sampler::{Price, SamplerSpec, Sampling};
 
 const MINUTE: i64 = 60_000_000_000;
@@ -284,4 +290,120 @@ fn prices_are_those_of_the_step() {
     };
     assert_eq!(rows(""), [[8.0, 20.0, 4.0, 16.0], [9.0, 20.0, 4.0, 16.0], [17.0, 20.0, 4.0, 16.0]]);
     assert_eq!(rows("\"relative\"")[0], [0.5, 1.25, 0.25, 1.0]);
+}
+
+/// Rows and window of one feature.
+struct Rows {
+    rows: RowEngine,
+    window: Rolling,
+}
+
+impl State for Rows {
+    fn state(&mut self, pass: &mut Pass<'_>) {
+        let Rows { rows, window } = self;
+        pass.each([rows, window]);
+    }
+}
+
+impl Rows {
+    fn new(schema: &Arc<Schema>) -> Rows {
+        Rows { rows: RowEngine::new(schema.clone()), window: Rolling::new(schema.window, schema.width()) }
+    }
+
+    /// All that a step leaves, as bits.
+    fn step(&mut self, step: &Step, books: &[RoleBook]) -> (u64, u64, Vec<u32>, Vec<u64>) {
+        self.rows.step(step, books, &mut self.window);
+        let (raw, valid) = self.rows.raw();
+        (raw[0].to_bits(), valid[0], self.window.values().iter().map(|value| value.to_bits()).collect(), self.window.valid().to_vec())
+    }
+
+    /// A fresh one that loads what this one saves.
+    fn reborn(&mut self, schema: &Arc<Schema>) -> Rows {
+        let mut bytes = vec![0; Pass::measured(self)];
+        assert_eq!(Pass::saved(self, &mut bytes), bytes.len());
+        let mut other = Rows::new(schema);
+        Pass::loaded(&mut other, &bytes).unwrap();
+        other
+    }
+}
+
+/// A step of a walk with the books of both roles as they then stand.
+fn walk(count: u64) -> Vec<(Step, [RoleBook; 2])> {
+    let (mut state, mut books, mut close) = (7u64, [RoleBook::default(), RoleBook::default()], 100.0);
+    let mut random = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 40) as f64 / (1u64 << 24) as f64
+    };
+    let step = |at: u64| {
+        let (open, time_ns) = (close, (at + 1) as i64 * MINUTE);
+        close *= 1.0 + 0.02 * (random() - 0.5);
+        let (volume, buy) = (if random() < 0.1 { 0.0 } else { 5.0 * random() }, random());
+        let book = Book::of(1, time_ns, &[(close - 0.5, random()), (close - 1.5, random())], &[(close + 0.5, random())]);
+        books[0].set_book(&book.book, &book.rows[..2]);
+        if random() < 0.9 {
+            let mid = 50.0 + random();
+            books[1].set_quote(&Quote { bid_px: mid, bid_qty: 1.0, ask_px: mid + random(), ask_qty: 2.0, ..Quote::of(2, time_ns) });
+        }
+        let step = Step {
+            time_ns,
+            close_ns: time_ns,
+            open,
+            high: open.max(close) + random(),
+            low: open.min(close) - random(),
+            close,
+            volume,
+            taker_buy: volume * buy,
+            taker_sell: volume - volume * buy,
+            trades: at,
+            taker_known: random() > 0.02,
+            top: books[0].top(time_ns, None),
+        };
+        (step, books.clone())
+    };
+    (0..count).map(step).collect()
+}
+
+/// Schemas of one feature: an operator with small, middle and great parameters, scaled and not.
+fn schemas(op: &OpInfo) -> Vec<Arc<Schema>> {
+    let mut schemas = Vec::new();
+    for (size, scale) in [2.0, 9.0, 90.0].into_iter().flat_map(|size| [(size, "none"), (size, "rolling_zscore(5)")]) {
+        let value = |at: usize, range: (f64, f64)| (size + 5.0 * at as f64).clamp(range.0, range.1);
+        let needed = op.params.iter().enumerate().filter(|(at, param)| *at == 0 || param.default.is_none());
+        let params: String = needed.map(|(at, param)| format!(", {} = {}", param.name, value(at, param.range))).collect();
+        let (own, scale) = match op.name {
+            "given" => (", field = \"x\"", "none"),
+            "role_return" => (", role = \"leader\"", scale),
+            _ => ("", scale),
+        };
+        let text = format!(
+            "roles = [\"self\", \"leader\"]\n[sampler]\nkind = \"bar\"\ninterval_ms = 60_000\n[window]\nrows = 3\n[schema]\n\
+             features = [{{ op = \"{}\"{params}{own}, scale = \"{scale}\" }}]\n",
+            op.name
+        );
+        schemas.push(Arc::new(Schema::from_text(&text).unwrap()));
+    }
+    schemas
+}
+
+/// No operator of the catalogue, and no scale, forgets to hand over what it remembers.
+#[test]
+fn every_operator_goes_on_from_its_state() {
+    let steps = walk(220);
+    for schema in OPS.iter().flat_map(schemas) {
+        let mut whole = Rows::new(&schema);
+        let mut lives: Vec<(usize, Rows)> = Vec::new();
+        for (at, (step, books)) in steps.iter().enumerate() {
+            if [0, 1, 2, 7, 40, 95, 137].contains(&at) {
+                lives.push((at, whole.reborn(&schema)));
+            }
+            if at == 120 {
+                let all = std::iter::once(&mut whole).chain(lives.iter_mut().map(|(_, rows)| rows));
+                all.for_each(|rows| (rows.rows.restart(), rows.window.clear()).1);
+            }
+            let expected = whole.step(step, books);
+            for (cut, rows) in &mut lives {
+                assert_eq!(rows.step(step, books), expected, "{} at {at}, saved before {cut}", schema.features[0].name);
+            }
+        }
+    }
 }

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 
 use crate::features::ops::windowed::mean_and_deviation;
+use crate::types::state::{Pass, State};
 use crate::types::step::Step;
 
 /// A column of steps that operators may read.
@@ -160,6 +161,22 @@ impl History {
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
         size_of_val(&*self.values) + size_of_val(&*self.rings)
+    }
+}
+
+/// The first copy of each value; the second is made from it.
+impl State for History {
+    fn state(&mut self, pass: &mut Pass<'_>) {
+        let History { rings, place: _, values, taker_unknown, pushed, moments: _ } = self;
+        for ring in rings {
+            let Ring { column: _, start, rows, next } = ring;
+            pass.place(next, *rows);
+            values[*start..*start + *rows].state(pass);
+            values.copy_within(*start..*start + *rows, *start + *rows);
+        }
+        taker_unknown.state(pass);
+        // What was computed of other values no longer counts.
+        *pushed += 1;
     }
 }
 

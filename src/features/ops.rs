@@ -21,6 +21,7 @@ pub mod windowed;
 
 use crate::features::history::History;
 use crate::ingest::book::RoleBook;
+use crate::types::state::Pass;
 use crate::types::step::Step;
 
 /// What an operator may look at when a step closes: nothing known after the close.
@@ -54,4 +55,8 @@ pub trait Op: Send + std::fmt::Debug {
 
     /// Forgets everything.
     fn reset(&mut self) {}
+
+    /// Hands over what [`Op::update`] remembers, as [`State::state`](crate::types::state::State::state) does; nothing for one
+    /// that looks at the steps anew each time.
+    fn state(&mut self, _: &mut Pass<'_>) {}
 }

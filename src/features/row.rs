@@ -7,6 +7,7 @@ use crate::features::ops::{At, Op};
 use crate::features::scale::{Scaler, Stats, scale_fixed};
 use crate::features::spec::Schema;
 use crate::ingest::book::RoleBook;
+use crate::types::state::{Pass, State};
 use crate::types::step::Step;
 use crate::window::rolling::Rolling;
 
@@ -126,6 +127,22 @@ impl RowEngine {
         let scalers: usize = self.scalers.iter().map(|scaler| scaler.memory_bytes() + size_of::<Scaler>()).sum();
         let per_feature = size_of::<Box<dyn Op>>() + 64 + size_of::<u64>() + size_of::<f64>() + size_of::<(f64, f64)>();
         self.history.memory_bytes() + scalers + self.ops.len() * per_feature + size_of_val(&*self.raw_valid)
+    }
+}
+
+impl State for RowFacts {
+    fn state(&mut self, pass: &mut Pass<'_>) {
+        let RowFacts { missing, out_of_range, beyond_f32 } = self;
+        pass.each([missing, out_of_range, beyond_f32]);
+    }
+}
+
+/// The trained range is that of the bundle that serves, so it is not part of the state.
+impl State for RowEngine {
+    fn state(&mut self, pass: &mut Pass<'_>) {
+        let RowEngine { schema: _, ops, firsts: _, scalers, trained: _, history, raw, raw_valid, since, facts } = self;
+        ops.iter_mut().for_each(|op| op.state(pass));
+        pass.each([scalers, history, raw, raw_valid, since, facts]);
     }
 }
 

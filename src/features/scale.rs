@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::types::state::{Pass, State};
+
 /// One scale of a feature's list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scale {
@@ -158,6 +160,19 @@ impl Scaler {
     }
 }
 
+/// The rolling windows; everything else comes from the schema.
+impl State for Scaler {
+    fn state(&mut self, pass: &mut Pass<'_>) {
+        let Scaler { scales, stats: _ } = self;
+        for stage in scales {
+            match stage {
+                Stage::Fixed(_) => {}
+                Stage::Rolling(window) => window.state(pass),
+            }
+        }
+    }
+}
+
 /// A sum with the rounding error that it has lost.
 #[derive(Clone, Copy, Debug, Default)]
 struct Compensated {
@@ -266,6 +281,21 @@ impl LongWindow {
     pub fn clear(&mut self) {
         (self.next, self.full, self.last, self.anchor, self.equal) = (0, false, f64::NAN, 0.0, 0);
         (self.sum, self.squares) = (Compensated::default(), Compensated::default());
+    }
+}
+
+impl State for Compensated {
+    fn state(&mut self, pass: &mut Pass<'_>) {
+        let Compensated { sum, lost } = self;
+        pass.each([sum, lost]);
+    }
+}
+
+impl State for LongWindow {
+    fn state(&mut self, pass: &mut Pass<'_>) {
+        let LongWindow { ring, next, full, last, anchor, sum, squares, equal } = self;
+        pass.place(next, ring.len());
+        pass.each([ring, full, last, anchor, sum, squares, equal]);
     }
 }
 

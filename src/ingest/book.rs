@@ -1,6 +1,7 @@
 //! The book of one role of a track: newest levels, newest quote, and how old they are.
 
 use crate::types::event::{BOOK_LEVELS, BookHead, FLAG_DERIVED, Level, Quote};
+use crate::types::state::{Pass, State};
 use crate::types::step::{Depth, Top};
 
 /// Levels and quote of one stream as they stand now.
@@ -64,6 +65,14 @@ impl RoleBook {
         self.book_ns.filter(|since| fresh(*since, at_ns, max_age_ns))?;
         let rows = &self.levels[..self.rows.min(n)];
         Some(Depth { bid: rows.iter().fold(0.0, |sum, row| sum + row.bid_qty), ask: rows.iter().fold(0.0, |sum, row| sum + row.ask_qty) })
+    }
+}
+
+impl State for RoleBook {
+    fn state(&mut self, pass: &mut Pass<'_>) {
+        let RoleBook { levels, rows, book_ns, sampled, quote, quote_ns, quote_last } = self;
+        pass.place(rows, BOOK_LEVELS + 1);
+        pass.each([levels, book_ns, sampled, quote, quote_ns, quote_last]);
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::types::event::{EventHead, FLAG_MORE};
 use crate::types::reason;
+use crate::types::state::{Pass, State};
 
 /// What a lane remembers of a stream.
 #[derive(Clone, Debug)]
@@ -45,6 +46,19 @@ impl StreamOrder {
         let more = u16::from(head.flags & FLAG_MORE != 0);
         self.open_message = self.open_message & !(1 << kind) | more << kind;
         Ok(())
+    }
+
+    /// The newest time that was taken note of; the least one before the first.
+    #[must_use]
+    pub fn newest_known_ns(&self) -> i64 {
+        self.newest_known_ns
+    }
+}
+
+impl State for StreamOrder {
+    fn state(&mut self, pass: &mut Pass<'_>) {
+        let StreamOrder { newest_known_ns, last_seq, open_message } = self;
+        pass.each([newest_known_ns, last_seq, open_message]);
     }
 }
 

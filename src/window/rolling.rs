@@ -1,5 +1,7 @@
 //! The mirrored ring: every row is stored twice, so that the last W rows are always one slice.
 
+use crate::types::state::{Pass, State};
+
 /// The last W rows of F scaled f32 values with their validity bits.
 #[derive(Clone, Debug)]
 pub struct Rolling {
@@ -76,6 +78,20 @@ impl Rolling {
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
         size_of_val(&*self.values) + size_of_val(&*self.valid)
+    }
+}
+
+/// The first copy of each row; the second is made from it.
+impl State for Rolling {
+    fn state(&mut self, pass: &mut Pass<'_>) {
+        let Rolling { width, rows, words, next, filled, values, valid } = self;
+        pass.place(next, *rows);
+        pass.place(filled, *rows + 1);
+        let (half, half_valid) = (*rows * *width, *rows * *words);
+        values[..half].state(pass);
+        valid[..half_valid].state(pass);
+        values.copy_within(..half, half);
+        valid.copy_within(..half_valid, half_valid);
     }
 }
 

@@ -5,6 +5,7 @@ use std::cmp::Ordering;
 use crate::ingest::book::RoleBook;
 use crate::types::event::{Bar, EventRef, Kind, SIDE_BUY, SIDE_SELL, Trade};
 use crate::types::reason;
+use crate::types::state::{Pass, State};
 use crate::types::step::Step;
 
 /// What closes a step.
@@ -91,6 +92,13 @@ impl OpenStep {
             SIDE_SELL => self.taker_sell += trade.size,
             _ => self.unknown_side = true,
         }
+    }
+}
+
+impl State for OpenStep {
+    fn state(&mut self, pass: &mut Pass<'_>) {
+        let OpenStep { prices, volume, taker_buy, taker_sell, trades, unknown_side, held } = self;
+        pass.each([prices, volume, taker_buy, taker_sell, trades, unknown_side, held]);
     }
 }
 
@@ -267,6 +275,13 @@ impl Sampler {
             top: book.top(bar.head.known_ns, self.spec.max_book_age_ns),
         };
         BarStep { missing, restart, step }
+    }
+}
+
+impl State for Sampler {
+    fn state(&mut self, pass: &mut Pass<'_>) {
+        let Sampler { spec: _, silent_most: _, silent, close_ns, open, last_price, last_bar_ns, newest_ns } = self;
+        pass.each([silent, close_ns, open, last_price, last_bar_ns, newest_ns]);
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::ema::Wilder;
 use super::{At, Op};
+use crate::types::state::Pass;
 
 /// Wilder's average of max(high - low, |high - last close|, |low - last close|), as TA-Lib ATR(n).
 #[derive(Debug)]
@@ -29,5 +30,10 @@ impl Op for Atr {
 
     fn reset(&mut self) {
         *self = Atr::new(self.period as usize);
+    }
+
+    fn state(&mut self, pass: &mut Pass<'_>) {
+        let Atr { period: _, last_close, average } = self;
+        pass.each([last_close, average]);
     }
 }

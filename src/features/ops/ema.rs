@@ -1,5 +1,7 @@
 //! Recursive averages shared by RSI, ATR and MACD.
 
+use crate::types::state::{Pass, State};
+
 /// An average under this is set to 0, so that a long decay ends instead of reaching denormals.
 const TINY: f64 = 1e-280;
 
@@ -48,5 +50,19 @@ impl Ema {
     pub fn update(&mut self, value: f64, n: usize) -> f64 {
         self.value += (value - self.value) * (2.0 / (n as f64 + 1.0));
         self.value
+    }
+}
+
+impl State for Wilder {
+    fn state(&mut self, pass: &mut Pass<'_>) {
+        let Wilder { seen, average } = self;
+        pass.each([seen, average]);
+    }
+}
+
+impl State for Ema {
+    fn state(&mut self, pass: &mut Pass<'_>) {
+        let Ema { value } = self;
+        pass.each([value]);
     }
 }

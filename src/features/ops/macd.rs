@@ -3,6 +3,7 @@
 use super::ema::Ema;
 use super::{At, Op};
 use crate::features::history::Column;
+use crate::types::state::Pass;
 
 /// EMA(fast) - EMA(slow), each seeded at step slow - 1 with the mean of its n values ending there, as
 /// TA-Lib's MACD line.
@@ -36,5 +37,10 @@ impl Op for Macd {
 
     fn reset(&mut self) {
         *self = Macd::new(self.fast, self.slow);
+    }
+
+    fn state(&mut self, pass: &mut Pass<'_>) {
+        let Macd { fast: _, slow: _, averages } = self;
+        pass.each([averages]);
     }
 }

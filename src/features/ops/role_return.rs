@@ -1,6 +1,7 @@
 //! Return of another role's mid.
 
 use super::{At, Op};
+use crate::types::state::Pass;
 
 /// `ln(mid[t] / mid[t-k])` of a role's stream; missing where either mid is.
 #[derive(Debug)]
@@ -30,5 +31,11 @@ impl Op for RoleReturn {
     fn reset(&mut self) {
         self.mids.fill(f64::NAN);
         self.next = 0;
+    }
+
+    fn state(&mut self, pass: &mut Pass<'_>) {
+        let RoleReturn { role: _, mids, next } = self;
+        pass.place(next, mids.len());
+        pass.each([mids]);
     }
 }

@@ -2,6 +2,7 @@
 
 use super::ema::Wilder;
 use super::{At, Op};
+use crate::types::state::Pass;
 
 /// Wilder's RSI as TA-Lib RSI(n): 100 gain / (gain + loss) of Wilder's averages of rises and falls of
 /// the close; 50 where both are 0.
@@ -32,5 +33,10 @@ impl Op for Rsi {
 
     fn reset(&mut self) {
         *self = Rsi::new(self.period as usize);
+    }
+
+    fn state(&mut self, pass: &mut Pass<'_>) {
+        let Rsi { period: _, last, gain, loss } = self;
+        pass.each([last, gain, loss]);
     }
 }

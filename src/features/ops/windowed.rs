@@ -3,6 +3,7 @@
 use super::{At, Op};
 use crate::features::history::Column;
 use crate::features::scale::LongWindow;
+use crate::types::state::{Pass, State};
 
 /// Mean: the oldest value plus the mean deviation from it, so that equal values give exactly that value.
 #[must_use]
@@ -119,6 +120,10 @@ impl Op for LongWindowed {
 
     fn reset(&mut self) {
         self.window.clear();
+    }
+
+    fn state(&mut self, pass: &mut Pass<'_>) {
+        self.window.state(pass);
     }
 }
 
