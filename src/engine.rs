@@ -15,6 +15,7 @@ mod members;
 mod numbers;
 mod outputs;
 mod pin;
+mod past;
 mod predict;
 mod registry;
 mod result;

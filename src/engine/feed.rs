@@ -9,6 +9,7 @@ use crate::features::spec::Schema;
 use crate::ingest::book::RoleBook;
 use crate::monitor::metrics::LaneCounters;
 use crate::types::event::{Bar, EventHead};
+use crate::types::state::{Pass, State};
 use crate::types::step::Step;
 use crate::types::{EventRef, Kind, reason};
 use crate::window::rolling::Rolling;
@@ -174,6 +175,11 @@ impl Feed {
         on_step(self);
     }
 
+    /// History follows: what an advance has told of the time does not hold for it.
+    pub fn forget_time(&mut self) {
+        self.sampler.reset();
+    }
+
     /// All state starts anew, times included; the number of steps goes on.
     pub fn restart(&mut self, counters: &LaneCounters) {
         self.sampler.reset();
@@ -196,11 +202,19 @@ impl Feed {
             return Err(Error::new(Status::NoPrediction, "no step has closed on this track yet"));
         };
         let (raw, raw_valid) = self.rows.raw();
-        Ok(Row { raw, raw_valid, scaled, scaled_valid, step, number: self.steps - 1 })
+        Ok(Row { raw, raw_valid, scaled, scaled_valid, step, number: self.steps.saturating_sub(1) })
     }
 
     /// Bytes on the heap.
     pub fn memory_bytes(&self) -> usize {
         self.window.memory_bytes() + self.rows.memory_bytes() + size_of_val(&*self.books)
+    }
+}
+
+impl State for Feed {
+    fn state(&mut self, pass: &mut Pass<'_>) {
+        let Feed { schema: _, sampler, books, rows, window, step, steps, newest_ns, used_ns, self_newest_ns, pending, needs_book: _ } = self;
+        pass.counter(steps);
+        pass.each([sampler, books, rows, window, step, newest_ns, used_ns, self_newest_ns, pending]);
     }
 }

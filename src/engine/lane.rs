@@ -1,13 +1,17 @@
 //! A lane: events in, steps closed, predictions out, by one caller at a time.
 
 mod ask;
+mod envelope;
 mod poll;
+mod snapshot;
+mod warm;
 
 use std::fmt;
 use std::sync::Arc;
 
 use super::caller_row::RowRoom;
 use super::feed::{Feed, Row};
+use super::past::Seen;
 use super::registry::{LaneInfo, Shared, TrackInfo};
 use super::track::{TRACK_ANY_STREAM, Track};
 use crate::config::LaneOptions;
@@ -16,7 +20,7 @@ use crate::ingest::gate::{self, Refusal, TIME_MAX_NS};
 use crate::ingest::order::StreamOrder;
 use crate::model::store::Readers;
 use crate::monitor::metrics::LaneCounters;
-use crate::types::event::{EventHead, MARK_ADVANCE, MARK_GAP, MARK_RESET, Mark};
+use crate::types::event::{Bar, EventHead, MARK_ADVANCE, MARK_GAP, MARK_RESET, Mark};
 use crate::types::{EventRef, Flow, Kind, Slot, reason};
 use poll::Inlet;
 
@@ -36,7 +40,8 @@ const SAMPLED: u64 = 64;
 #[derive(Debug, Default)]
 struct Route {
     order: StreamOrder,
-    /// Place of the track in the lane, and the role that the stream has there.
+    /// Place of the track in the lane, and the role that the stream has there; ascending, so that nothing depends on which
+    /// track was opened first.
     listeners: Vec<(usize, usize)>,
 }
 
@@ -152,7 +157,8 @@ impl Lane {
         track.number = number;
         self.tracks[place] = Some(Box::new(track));
         for (role, stream) in streams.iter().enumerate() {
-            self.route(*stream).listeners.push((place, role));
+            let listeners = &mut self.route(*stream).listeners;
+            listeners.insert(listeners.partition_point(|listener| *listener < (place, role)), (place, role));
         }
         Ok(TrackId { number, place: place as u32 })
     }
@@ -182,8 +188,10 @@ impl Lane {
             self.shared.remove_memory(track.counted_bytes);
             self.shared.give_back_track(track.number);
         }
-        for route in self.routes.iter_mut().flatten() {
-            route.listeners.retain(|(track, _)| *track != place);
+        for route in &mut self.routes {
+            route.iter_mut().for_each(|route| route.listeners.retain(|(track, _)| *track != place));
+            // What nobody listens to is not remembered.
+            route.take_if(|route| route.listeners.is_empty());
         }
         Ok(())
     }
@@ -238,19 +246,23 @@ impl Lane {
         if let (EventRef::Bar(bar), Some(Some(route))) = (event, self.routes.get(head.stream as usize))
             && route.order.refuses(&head, self.promised_ns).is_none()
         {
-            let own = || route.listeners.iter().filter(|(_, role)| *role == 0).filter_map(|(place, _)| self.tracks[*place].as_ref());
-            // A stream may feed tracks of several time frames: a bar that fits one of them is taken.
-            if own().any(|track| track.feed.refuses_bar(bar).is_none()) {
-                return Ok((event, head));
-            }
-            for track in own() {
-                let refused = track.feed.refuses_bar(bar);
-                if let Some(rule) = refused {
-                    return Err(Refusal { status: Status::Range, rule });
-                }
-            }
+            self.check_bar(bar, route, |_| true)?;
         }
         Ok((event, head))
+    }
+
+    /// A bar against the tracks that it would reach as self. A stream may feed tracks of several time frames: one that fits one
+    /// of them is taken.
+    fn check_bar(&self, bar: &Bar, route: &Route, reached: impl Fn(&Track) -> bool) -> Result<(), Refusal> {
+        let own = route.listeners.iter().filter(|(_, role)| *role == 0).filter_map(|(place, _)| self.tracks[*place].as_deref());
+        let mut refusal = Ok(());
+        for track in own.filter(|track| reached(track)) {
+            match track.feed.refuses_bar(bar) {
+                None => return Ok(()),
+                Some(rule) => refusal = refusal.and(Err(Refusal { status: Status::Range, rule })),
+            }
+        }
+        refusal
     }
 
     #[inline]
@@ -266,6 +278,7 @@ impl Lane {
         let mut skipped = refused.unwrap_or(0);
         for (place, role) in &route.listeners {
             let Some(track) = &mut self.tracks[*place] else { continue };
+            track.past.seen = Seen::Live;
             let mut closing = Closing::of(track, *place, counters);
             let mut on_step = |feed: &Feed| closing.step(feed, on_row);
             match refused {
@@ -301,6 +314,7 @@ impl Lane {
             MARK_RESET => {
                 for track in self.tracks.iter_mut().flatten().filter(|track| chosen(track)) {
                     track.feed.restart(&self.counters);
+                    track.past.forget();
                 }
                 if mark.track == u32::MAX {
                     self.promised_ns = i64::MIN;
@@ -337,6 +351,7 @@ impl Lane {
         let mut closed = 0;
         for (place, track) in self.tracks.iter_mut().enumerate() {
             let Some(track) = track else { continue };
+            track.past.advance();
             let mut closing = Closing::of(track, place, &self.counters);
             track.feed.advance(until_ns, &self.counters, &mut |feed: &Feed| closing.step(feed, on_row));
             if closing.closed > 0 {

@@ -54,6 +54,13 @@ pub struct Streams {
     ids: HashMap<String, u32>,
 }
 
+impl Streams {
+    /// The name of a stream that was added; else an empty one.
+    pub fn name(&self, id: u32) -> &str {
+        (id as usize).checked_sub(1).and_then(|at| self.entries.get(at)).map_or("", |entry| &entry.name)
+    }
+}
+
 /// Longest name of a stream, bytes.
 const STREAM_NAME_MOST: usize = 255;
 

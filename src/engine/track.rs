@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::answer::Answer;
 use super::feed::Feed;
+use super::past::Past;
 use super::result::ResultWriter;
 use super::switch::TrackSwitch;
 use crate::error::{Error, Result, Status};
@@ -11,6 +12,7 @@ use crate::features::spec::Schema;
 use crate::model::manifest::Manifest;
 use crate::model::store::Generation;
 use crate::types::Prediction;
+use crate::types::state::{Pass, State};
 
 /// Open a track on streams that the bundle's `applies_to` does not name; every prediction then says so.
 pub const TRACK_ANY_STREAM: u32 = 1;
@@ -37,10 +39,13 @@ pub struct Track {
     /// The lane's list of due tracks names it.
     pub listed: bool,
     self_name: String,
+    /// Ids by role.
+    pub streams: Box<[u32]>,
     pub out_of_scope: bool,
     /// Bytes that were counted when it opened; a swap may change what it holds.
     pub counted_bytes: usize,
     pub feed: Feed,
+    pub past: Past,
     pub answer: Answer,
     /// The prediction of the newest step that was asked for, and its number; `None` in it before the first step.
     pub asked: Option<(Option<u64>, Prediction)>,
@@ -70,9 +75,11 @@ impl Track {
             due: false,
             listed: false,
             self_name,
+            streams: streams.into(),
             out_of_scope,
             counted_bytes: 0,
             feed,
+            past: Past::new(streams.len()),
             answer,
             asked: None,
             switch: TrackSwitch::default(),
@@ -98,6 +105,11 @@ impl Track {
     /// Attaches memory of the host's, which from here on holds the newest prediction; `None` gives it back.
     pub fn attach(&mut self, memory: Option<ResultWriter>) {
         self.result = memory;
+        self.show();
+    }
+
+    /// Writes the newest prediction of a step to the host's memory, if there is one.
+    fn show(&mut self) {
         if let Some((_, newest)) = self.asked {
             self.publish(&newest);
         }
@@ -112,7 +124,46 @@ impl Track {
 
     /// Bytes that the track holds, models' state excluded.
     pub fn memory_bytes(&self) -> usize {
-        size_of::<Track>() + self.feed.memory_bytes() + self.answer.memory_bytes()
+        size_of::<Track>() + self.feed.memory_bytes() + self.past.memory_bytes() + self.answer.memory_bytes() + size_of_val(&*self.streams)
+    }
+
+    /// The state is another one: what was computed with the trained range is looked at again, and nothing stands behind an
+    /// answer any more.
+    fn settle(&mut self) {
+        self.feed.rows.take_range(&self.answer.manifest.schema.stats, &self.feed.window);
+        self.answer.made = false;
+        self.show();
+    }
+}
+
+/// What a track is stands apart: here is what it remembers. That it is due stands in the lane's list.
+impl State for Track {
+    fn state(&mut self, pass: &mut Pass<'_>) {
+        let Track {
+            number: _,
+            reader: _,
+            due: _,
+            listed: _,
+            self_name: _,
+            streams: _,
+            out_of_scope: _,
+            counted_bytes: _,
+            feed,
+            past,
+            answer: _,
+            asked,
+            switch,
+            result: _,
+        } = self;
+        pass.each([feed, past, asked]);
+        let on = pass.truth(switch.is_on());
+        if pass.loads() {
+            // A veto that either side knows of holds.
+            if !on {
+                switch.set(false);
+            }
+            self.settle();
+        }
     }
 }
 

@@ -142,7 +142,8 @@ impl State for RowEngine {
     fn state(&mut self, pass: &mut Pass<'_>) {
         let RowEngine { schema: _, ops, firsts: _, scalers, trained: _, history, raw, raw_valid, since, facts } = self;
         ops.iter_mut().for_each(|op| op.state(pass));
-        pass.each([scalers, history, raw, raw_valid, since, facts]);
+        pass.counter(since);
+        pass.each([scalers, history, raw, raw_valid, facts]);
     }
 }
 

@@ -160,6 +160,12 @@ impl<'b> Pass<'b> {
         passed as usize
     }
 
+    /// A count of what has happened, to which more can be added.
+    pub fn counter(&mut self, counter: &mut u64) {
+        let passed = self.below(*counter as usize, COUNT_MOST) as u64;
+        self.set(counter, passed);
+    }
+
     /// A place in something of `below` places.
     pub fn place(&mut self, place: &mut usize, below: usize) {
         let passed = self.below(*place, below);
@@ -216,6 +222,12 @@ impl<'b> Pass<'b> {
 /// Longest text that two sides compare, bytes.
 const TEXT_MOST: usize = 1 << 16;
 
+/// Nothing has happened so often.
+const COUNT_MOST: usize = 1 << 62;
+
+/// No time is as late, which leaves room for adding intervals.
+const TIME_MOST: i64 = 3 << 61;
+
 /// Numbers are their bits.
 macro_rules! numbers {
     ($($number:ty)*) => {
@@ -229,7 +241,18 @@ macro_rules! numbers {
     };
 }
 
-numbers!(u8 u16 u32 u64 i64 f32 f64);
+numbers!(u8 u16 u32 u64 f32 f64);
+
+/// Times: ns since the Unix epoch, or the least number where there is none.
+impl State for i64 {
+    fn state(&mut self, pass: &mut Pass<'_>) {
+        let passed = i64::from_le_bytes(pass.bytes(self.to_le_bytes()));
+        if passed != i64::MIN && !(0..TIME_MOST).contains(&passed) {
+            pass.corrupt(|| format!("{passed} where a time must stand"));
+        }
+        pass.set(self, passed);
+    }
+}
 
 impl State for bool {
     fn state(&mut self, pass: &mut Pass<'_>) {
@@ -240,7 +263,7 @@ impl State for bool {
 
 impl State for usize {
     fn state(&mut self, pass: &mut Pass<'_>) {
-        pass.place(self, usize::MAX);
+        pass.place(self, COUNT_MOST);
     }
 }
 

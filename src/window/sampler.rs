@@ -98,7 +98,8 @@ impl OpenStep {
 impl State for OpenStep {
     fn state(&mut self, pass: &mut Pass<'_>) {
         let OpenStep { prices, volume, taker_buy, taker_sell, trades, unknown_side, held } = self;
-        pass.each([prices, volume, taker_buy, taker_sell, trades, unknown_side, held]);
+        pass.counter(trades);
+        pass.each([prices, volume, taker_buy, taker_sell, unknown_side, held]);
     }
 }
 
@@ -281,7 +282,8 @@ impl Sampler {
 impl State for Sampler {
     fn state(&mut self, pass: &mut Pass<'_>) {
         let Sampler { spec: _, silent_most: _, silent, close_ns, open, last_price, last_bar_ns, newest_ns } = self;
-        pass.each([silent, close_ns, open, last_price, last_bar_ns, newest_ns]);
+        pass.counter(silent);
+        pass.each([close_ns, open, last_price, last_bar_ns, newest_ns]);
     }
 }
 

@@ -14,7 +14,7 @@ pub struct OrderFlowRatio {
 
 impl Op for OrderFlowRatio {
     fn update(&mut self, at: &At<'_>) -> Option<f64> {
-        if at.history.taker_unknown().is_some_and(|step| at.since - step < self.period as u64) {
+        if at.history.taker_unknown().is_some_and(|step| at.since < step.saturating_add(self.period as u64)) {
             return None;
         }
         let buy = sum(at.history.last(Column::TakerBuy, self.period));
