@@ -35,8 +35,8 @@
  *   CONTROL   any thread, may allocate and block; "enters the lane" takes the lane as ONE LANE does, or is
  *             let in by the lane's worker between two polls:
  *             engine_open engine_close engine_metrics engine_describe engine_maintain stream_add bundle_open
- *             bundle_describe bundle_close slot_publish lane_open lane_close link_open link_close track_open
- *             track_close result_attach scorer_open scorer_close
+ *             bundle_describe bundle_close slot_publish lane_open lane_close lane_warm lane_snapshot
+ *             lane_restore link_open link_close track_open track_close result_attach scorer_open scorer_close
  *
  * Cost: hot is no allocation, lock or system call, and bounded time (a failure may allocate its text).
  *
@@ -1299,6 +1299,50 @@ foretick_status_t foretick_lane_poll(struct foretick_lane_t lane,
                                      size_t max_slots,
                                      int64_t now_ns,
                                      struct foretick_flow_t *flow);
+
+// Feeds history to the tracks that have seen no pushed event since they were opened or reset, and leaves them as if it
+// had been pushed, except that none is due: no step is asked for, and flow.closed counts them. Takes events as
+// lane_push does and does not stop at a closed step. Tracks that have seen a pushed event, or an advance after history,
+// are left alone; an event that reaches no track is taken and counted in flow.skipped. May be called again with what
+// follows; a push goes on from there. History may be older than what other tracks have seen or an advance has
+// promised; on a stream that feeds such a live track it ends where that one stands, and newer events are skipped.
+//
+// threads: CONTROL, enters the lane. cost: allocates nothing.
+// events: borrows (call), 8-byte aligned, `slots` slots of 64 bytes; NULL with 0 is fine.
+// flow: borrows (call), written on success.
+// errors: as lane_push, for the first event; then nothing was taken.
+FORETICK_NODISCARD
+foretick_status_t foretick_lane_warm(struct foretick_lane_t lane,
+                                     const void *events,
+                                     size_t slots,
+                                     struct foretick_flow_t *flow);
+
+// Writes what the lane and its tracks remember, at any event, a step open or not. Changes nothing.
+//
+// threads: CONTROL, enters the lane. cost: allocates nothing, milliseconds.
+// buf, len: borrows (call); NULL with 0 asks for the number of bytes, which any event may change a little.
+// errors: BUFFER_TOO_SMALL with the needed length, BUSY.
+FORETICK_NODISCARD
+foretick_status_t foretick_lane_snapshot(struct foretick_lane_t lane,
+                                         void *buf,
+                                         size_t cap,
+                                         size_t *len);
+
+// Goes on from a snapshot, taken in this process or another, equal to the lane that it was taken of. The lane must
+// have the same tracks open in the same places, which opening the same ones in the same order gives: by names of slot
+// and streams (ids may differ), with the same roles, sampler, window and features. Which bundle serves may differ; its
+// trained range counts. All that the tracks have seen before is replaced. Predictions are counted on from the greater
+// of both counts under this lane's number; a prediction that was made is repeated as it was made; a track vetoed here
+// or there is vetoed; details answer NO_PREDICTION until the next prediction.
+//
+// threads: CONTROL, enters the lane. cost: allocates, milliseconds.
+// snapshot: borrows (call), not modified.
+// errors: CORRUPT with what is damaged, FORMAT_VERSION for a newer format, SCHEMA_DIFFERS with what differs, BUSY:
+// the lane is as it was.
+FORETICK_NODISCARD
+foretick_status_t foretick_lane_restore(struct foretick_lane_t lane,
+                                        const void *snapshot,
+                                        size_t snapshot_len);
 
 // Opens a link: the way of one producer's thread into a lane that another thread drains, by lane_poll or its
 // worker. Lock-free; never blocks, never overwrites. `options`: slots (capacity in 64-byte slots, a power of two,

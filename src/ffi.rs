@@ -1,4 +1,4 @@
-//! The C boundary: 40 functions over handles, nothing else. `include/foretick.h` is made from here.
+//! The C boundary: 43 functions over handles, nothing else. `include/foretick.h` is made from here.
 //!
 //! An export does four things: it is guarded, it turns pointers into values, it enters what its handle
 //! names, and it writes its outputs. The work is the engine's.
@@ -30,6 +30,7 @@ mod scorer;
 mod scorer_table;
 mod sized;
 mod slot;
+mod snapshot;
 mod stream;
 mod track;
 
@@ -48,11 +49,12 @@ pub use link::*;
 pub use result::*;
 pub use scorer::*;
 pub use slot::*;
+pub use snapshot::*;
 pub use stream::*;
 pub use track::*;
 
 /// Every function that the shared library exports; a test compares it with the library really built.
-pub const EXPORTS: [&str; 40] = [
+pub const EXPORTS: [&str; 43] = [
     "foretick_abi_version",
     "foretick_init",
     "foretick_build_info",
@@ -76,6 +78,9 @@ pub const EXPORTS: [&str; 40] = [
     "foretick_lane_advance",
     "foretick_lane_due",
     "foretick_lane_poll",
+    "foretick_lane_warm",
+    "foretick_lane_snapshot",
+    "foretick_lane_restore",
     "foretick_link_open",
     "foretick_link_push",
     "foretick_link_close",

@@ -175,6 +175,22 @@ fn the_callers_float_mode_is_its_own() {
     run("float_mode", &Options { members: vec![member], ..by_volume() }, false);
 }
 
+/// What `tests/c/state.c` prints when it runs whole, and in two processes; built with further arguments.
+fn stopped(extra: &[&str]) {
+    let folder = workplace(&by_time());
+    let (program, file) = (program("state", folder.path(), false, extra), folder.path().join("snapshot"));
+    let run = |what: &str| succeed(Command::new(&program).arg(folder.path().join("bundle")).arg(what).arg(&file)).stdout;
+    let whole = String::from_utf8(run("whole")).expect("text");
+    assert!(run("save").is_empty());
+    assert_eq!(String::from_utf8(run("load")).expect("text"), whole);
+    assert!(whole.lines().count() > 250 && whole.contains(": 1 closed, 2 waiting"), "{whole}");
+}
+
+#[test]
+fn a_lane_goes_on_in_another_process() {
+    stopped(&[]);
+}
+
 /// Whether the compiler has the sanitizers' libraries.
 fn has_sanitizers(folder: &Path) -> bool {
     let empty = folder.join("empty.c");
@@ -195,6 +211,7 @@ fn the_programs_are_sound_under_the_sanitizers() {
     for name in ["handles", "structs", "errors", "busy", "storm", "flow", "links"] {
         succeed(Command::new(program(name, folder.path(), false, &SANITIZERS)).arg(folder.path().join("bundle")));
     }
+    stopped(&SANITIZERS);
     for (name, options) in [("switches", two_members()), ("rows", opportunity()), ("scorer", scored())] {
         let folder = workplace(&options);
         succeed(Command::new(program(name, folder.path(), false, &SANITIZERS)).arg(folder.path().join("bundle")));

@@ -139,6 +139,40 @@ fn hot_calls_allocate_nothing() {
     assert_eq!(foretick_engine_close(engine), FORETICK_OK);
 }
 
+/// History from a minute on, and the lane as bytes.
+fn history_and_snapshot(lane: LaneHandle, minute: i64, bytes: &mut [u8]) {
+    let bars = [bar(minute), bar(minute + 1), bar(minute)];
+    let mut flow =
+        FlowRecord { struct_size: size_of::<FlowRecord>() as u32, closed: 0, taken: 0, reasons: 0, skipped: 0, conflated: 0, predicted: 0, waiting: 0 };
+    let mut len = 0;
+    // SAFETY: every pointer is to a local of the size that is passed.
+    unsafe {
+        assert_eq!(foretick_lane_warm(lane, bars.as_ptr().cast(), 6, &mut flow), FORETICK_OK);
+        assert_eq!((flow.taken, flow.closed, flow.skipped, flow.waiting), (6, 2, 1, 0));
+        assert_eq!(foretick_lane_snapshot(lane, null_mut(), 0, &mut len), FORETICK_BUFFER_TOO_SMALL);
+        assert_eq!(foretick_lane_snapshot(lane, bytes.as_mut_ptr().cast(), bytes.len(), &mut len), FORETICK_OK);
+    }
+}
+
+#[test]
+fn warming_and_snapshots_allocate_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    support::bundle::write(folder.path(), &Options::default());
+    // SAFETY: the folder's name outlives the call.
+    let (engine, lane, track) = unsafe { opened(folder.path().to_str().expect("a folder's name")) };
+    let mut bytes = vec![0; 1 << 14];
+    let before = COUNT.get();
+    (0..200).for_each(|round| history_and_snapshot(lane, 2 * round, &mut bytes));
+    assert_eq!(COUNT.get() - before, 0);
+    step(lane, track, 400);
+    let mut len = 0;
+    let before = COUNT.get();
+    // SAFETY: the buffer is a local of the size that is passed.
+    assert_eq!(unsafe { foretick_lane_snapshot(lane, bytes.as_mut_ptr().cast(), bytes.len(), &mut len) }, FORETICK_OK);
+    assert_eq!(COUNT.get() - before, 0);
+    assert_eq!(foretick_engine_close(engine), FORETICK_OK);
+}
+
 /// A step through a link, refusals included, polled and read from result memory.
 fn pipelined(lane: LaneHandle, link: LinkHandle, memory: *const Prediction, minute: i64) {
     let bar = bar(minute);

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 /// Where the header's items stand, in the header's order.
-const SOURCES: [&str; 16] = [
+const SOURCES: [&str; 17] = [
     "src/ffi/constants.rs",
     "src/types/event.rs",
     "src/types/prediction.rs",
@@ -16,6 +16,7 @@ const SOURCES: [&str; 16] = [
     "src/ffi/bundle.rs",
     "src/ffi/slot.rs",
     "src/ffi/lane.rs",
+    "src/ffi/snapshot.rs",
     "src/ffi/link.rs",
     "src/ffi/track.rs",
     "src/ffi/details.rs",

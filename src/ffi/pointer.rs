@@ -157,4 +157,19 @@ impl OutArray<u8> {
     pub fn fill_bytes(&self, bytes: &[u8]) -> Outcome {
         self.fill(bytes.len(), bytes.iter().copied())
     }
+
+    /// Lets `write` fill `count` bytes, which are 0 before; writes only their number when they do not fit.
+    pub fn fill_with(&self, count: usize, write: impl FnOnce(&mut [u8]) -> usize) -> Outcome {
+        if count > self.cap || count == 0 {
+            return self.fill(count, std::iter::empty());
+        }
+        // SAFETY: `count` is at most `cap`, for which `of` checked the pointer and the contract stands; zeroed, so that a slice may
+        // be made of what C has not written.
+        let bytes = unsafe {
+            self.pointer.write_bytes(0, count);
+            std::slice::from_raw_parts_mut(self.pointer, count)
+        };
+        self.len.put(write(bytes));
+        Ok(())
+    }
 }

@@ -134,6 +134,17 @@ static void errors(foretick_engine_t engine, foretick_lane_t lane, foretick_trac
     SAME(foretick_track_row(track, 2, NULL, 0, &len, NULL), FORETICK_INVALID_ARGUMENT);
 }
 
+/* History that comes too late, and the lane as bytes and back. */
+static void state(foretick_lane_t lane, uint32_t stream) {
+    static unsigned char bytes[1 << 14];
+    foretick_bar_t bar = bar_of(stream, 3, 100.0, 101.0);
+    foretick_flow_t flow = FORETICK_FLOW_INIT;
+    SAME(foretick_lane_warm(lane, &bar, 2, &flow), FORETICK_OK);
+    SAME(foretick_lane_snapshot(lane, bytes, sizeof bytes, &len), FORETICK_OK);
+    SAME(foretick_lane_restore(lane, bytes, len), FORETICK_OK);
+    SAME(foretick_lane_restore(lane, bytes, len - 1), FORETICK_CORRUPT);
+}
+
 /* What is switched, and rows of the caller's. */
 static void rows(foretick_engine_t engine, foretick_track_t track, answers_t *answers) {
     const double row[1] = { 0.3 };
@@ -202,6 +213,7 @@ static void life(const char *folder, answers_t *answers) {
     step(lane, track, stream, 1, 1e-40, 2, answers);
     step(lane, track, stream, 2, 0.3, 2, answers);
     errors(engine, lane, track);
+    state(lane, stream);
     rows(engine, track, answers);
     pipelined(engine, lane, track, stream, answers);
     SAME(foretick_engine_metrics(engine, text, sizeof text, &len), FORETICK_OK);
