@@ -6,7 +6,8 @@ use super::*;
 use crate::types::Kind;
 use crate::types::event::{Book, Mark, Quote, Record, Trade};
 
-const BOTH: LinkOptions = LinkOptions { slots: 4_096, conflate_quotes: true, conflate_books: true };
+/// Fewer slots under Miri, which takes long to make them.
+const BOTH: LinkOptions = LinkOptions { slots: if cfg!(miri) { 128 } else { 4_096 }, conflate_quotes: true, conflate_books: true };
 
 fn trade(stream: u32, number: u64) -> Vec<Slot> {
     let mut trade = Trade { price: 1.0 + number as f64, size: 1.0, ..Trade::of(stream, number as i64) };
@@ -52,7 +53,7 @@ fn options_are_checked_and_their_memory_is_told() {
     }
     let plain = LinkOptions::default();
     assert_eq!((plain.slots, plain.memory_bytes()), (4_096, 64 * (4_096 + 16)));
-    assert!(BOTH.memory_bytes() > plain.memory_bytes() + 64 * 3 * 12 * 64);
+    assert!(LinkOptions { slots: 4_096, ..BOTH }.memory_bytes() > plain.memory_bytes() + 64 * 3 * 12 * 64);
 }
 
 #[test]
@@ -179,11 +180,12 @@ fn streams_beyond_the_mailboxes_go_through_as_they_are() {
 
 #[test]
 fn a_link_of_conflated_kinds_alone_is_never_full() {
-    for slots in [16, 64, 256] {
+    let (sizes, pushes, batch): (&[usize], _, _) = if cfg!(miri) { (&[16], 300, 60) } else { (&[16, 64, 256], 20_000, 5_000) };
+    for slots in sizes.iter().copied() {
         let (mut producer, mut consumer) = link(LinkOptions { slots, ..BOTH }).unwrap();
         let streams = STREAMS_CONFLATED.min(slots / 2) as u32;
         let mut last = vec![0; streams as usize + 1];
-        for number in 0..20_000u64 {
+        for number in 0..pushes {
             let stream = (number * 7 % 31 * 13 % u64::from(streams)) as u32 + 1;
             let event = if number % 3 == 0 { book(stream, number) } else { quote(stream, number) };
             if number % 5 == 0 {
@@ -200,10 +202,10 @@ fn a_link_of_conflated_kinds_alone_is_never_full() {
                 }
             }
         }
-        let many: Vec<Slot> = (0..5_000).flat_map(|number| quote(number as u32 % streams + 1, 20_000 + number)).collect();
+        let many: Vec<Slot> = (0..batch).flat_map(|number| quote(number as u32 % streams + 1, pushes + number)).collect();
         assert!(producer.push_all(&many).is_ok(), "a batch longer than the ring");
         assert_eq!(producer.counters().full.get(), 0);
-        assert!(drained(&mut consumer).contains(&quote(4_999 % streams + 1, 24_999)));
+        assert!(drained(&mut consumer).contains(&quote((batch - 1) as u32 % streams + 1, pushes + batch - 1)));
     }
 }
 
@@ -304,7 +306,7 @@ fn conflates_across_threads(options: LinkOptions, events: u64, slow: impl Fn(u64
 #[test]
 fn threads_get_every_trade_and_the_newest_of_the_rest() {
     let events = if cfg!(miri) { 80 } else { 300_000 };
-    for slots in [16, 64, 4_096] {
+    for slots in [16, 64, BOTH.slots] {
         conflates_across_threads(LinkOptions { slots, ..BOTH }, events, |_| ());
     }
 }
