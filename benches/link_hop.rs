@@ -3,12 +3,13 @@
 
 use std::hint::{black_box, spin_loop};
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use foretick::engine::{ResultMemory, ResultWriter, pin_to_core};
 use foretick::ingest::link::{Consumer, LinkOptions, Producer, link};
+use foretick::sync::OwnLine;
 use foretick::types::event::{Book, Quote, Record, Trade};
 use foretick::types::{Action, Prediction, Slot};
 
@@ -64,15 +65,42 @@ fn hop(c: &mut Criterion) {
                 start.elapsed() / 2
             };
             c.bench_function(&format!("{name} from core to core, one way"), |b| b.iter_custom(|trips| half(court, trips)));
-            if std::env::args().any(|argument| argument == "--bench") {
-                percentiles(name, court, event);
-            }
+            percentiles(name, || court.round_trip(event));
         });
     }
+    one_word();
 }
 
-/// Half of each round trip, with the clock's own cost taken off.
-fn percentiles(name: &str, court: &mut Court, event: &[Slot]) {
+/// The floor: one word there and back, which a hop, with its position and its slot, cannot beat.
+fn one_word() {
+    let (there, back) = (OwnLine(AtomicU64::new(0)), OwnLine(AtomicU64::new(0)));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            drop(pin_to_core(1));
+            let mut seen = 0;
+            while seen != u64::MAX {
+                seen = there.0.load(Ordering::Acquire);
+                back.0.store(seen, Ordering::Release);
+            }
+        });
+        drop(pin_to_core(0));
+        let mut trip = |word| {
+            there.0.store(word, Ordering::Release);
+            while back.0.load(Ordering::Acquire) != word {
+                spin_loop();
+            }
+        };
+        let mut words = 1..;
+        percentiles("one word", || words.by_ref().take(1).for_each(&mut trip));
+        trip(u64::MAX);
+    });
+}
+
+/// Half of each round trip, with the clock's own cost taken off; nothing without `cargo bench`.
+fn percentiles(name: &str, mut round_trip: impl FnMut()) {
+    if !std::env::args().any(|argument| argument == "--bench") {
+        return;
+    }
     let timed = |work: &mut dyn FnMut()| {
         let mut times: Vec<Duration> = (0..TRIPS)
             .map(|_| {
@@ -85,8 +113,8 @@ fn percentiles(name: &str, court: &mut Court, event: &[Slot]) {
         times
     };
     let clock = timed(&mut || ())[TRIPS / 2];
-    let trips = timed(&mut || court.round_trip(event));
-    let [p50, p99, p999] = [TRIPS / 2, TRIPS * 99 / 100, TRIPS * 999 / 1_000].map(|at| (trips[at] - clock).as_nanos() / 2);
+    let trips = timed(&mut round_trip);
+    let [p50, p99, p999] = [TRIPS / 2, TRIPS * 99 / 100, TRIPS * 999 / 1_000].map(|at| trips[at].saturating_sub(clock).as_nanos() / 2);
     println!("{name} from core to core, one way: p50 {p50} ns, p99 {p99} ns, p99.9 {p999} ns");
 }
 

@@ -5,10 +5,17 @@ use std::fmt;
 
 use crate::sync::Watch;
 use crate::types::Slot;
+use crate::types::event::SLOT_BYTES;
+
+/// A slot on a cache line of its own: across two it would take twice as long to another core.
+#[repr(C, align(64))]
+struct Cell(UnsafeCell<Slot>);
+
+const _: () = assert!(size_of::<Cell>() == SLOT_BYTES);
 
 /// A row of slots without a lock.
 pub struct Cells {
-    slots: Box<[UnsafeCell<Slot>]>,
+    slots: Box<[Cell]>,
     watch: Watch,
 }
 
@@ -19,7 +26,13 @@ impl Cells {
     /// So many slots, all zero.
     #[must_use]
     pub fn new(slots: usize) -> Cells {
-        Cells { slots: (0..slots).map(|_| UnsafeCell::new(Slot::default())).collect(), watch: Watch::new(slots) }
+        Cells { slots: (0..slots).map(|_| Cell(UnsafeCell::new(Slot::default()))).collect(), watch: Watch::new(slots) }
+    }
+
+    /// Where so many slots lie, one behind the other.
+    #[inline]
+    fn place(&self, at: usize, slots: usize) -> *mut Slot {
+        UnsafeCell::raw_get(self.slots[at..][..slots].as_ptr().cast())
     }
 
     /// Copies slots to a place.
@@ -29,8 +42,8 @@ impl Cells {
     #[inline]
     pub unsafe fn write(&self, at: usize, slots: &[Slot]) {
         self.watch.write(at..at + slots.len());
-        let place = UnsafeCell::raw_get(self.slots[at..][..slots.len()].as_ptr());
-        // SAFETY: the place has room for them, as the slicing has checked, and is the caller's alone. One slot is the usual
+        let place = self.place(at, slots.len());
+        // SAFETY: the place has room for them, as `place` has checked, and is the caller's alone. One slot is the usual
         // case and needs no call of memcpy.
         unsafe {
             match slots {
@@ -47,8 +60,8 @@ impl Cells {
     #[inline]
     pub unsafe fn read(&self, at: usize, slots: usize) -> &[Slot] {
         self.touch(at, slots);
-        let place = UnsafeCell::raw_get(self.slots[at..][..slots].as_ptr());
-        // SAFETY: the slots are there, as the slicing has checked, initialised, and nobody writes them meanwhile.
+        let place = self.place(at, slots);
+        // SAFETY: the slots are there, as `place` has checked, initialised, and nobody writes them meanwhile.
         unsafe { std::slice::from_raw_parts(place, slots) }
     }
 

@@ -355,6 +355,7 @@ fn as_token(slots: &[Slot]) -> Option<(usize, Token)> {
 impl Consumer {
     /// Gives back the event that was shown, if any, and shows the next one. `None` when nothing is there now.
     #[inline]
+    #[allow(clippy::should_implement_trait, reason = "an iterator cannot lend what it shows")]
     pub fn next(&mut self) -> Option<&[Slot]> {
         self.advance();
         self.peek()
