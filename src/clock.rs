@@ -10,6 +10,12 @@ pub fn system_ns() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
 }
 
+/// A moment of the monotonic clock, for waits and for the pace of housekeeping; no decision looks at it.
+#[must_use]
+pub fn moment() -> Instant {
+    Instant::now()
+}
+
 /// An engine's clock: wall time for decisions, monotonic time for latencies.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock(ClockSource);

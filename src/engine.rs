@@ -40,9 +40,9 @@ pub use worker::Worker;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, moment};
 use crate::config::{EngineConfig, LaneOptions, StreamOptions};
 use crate::error::{Error, Result, Status};
 use crate::model::bundle::Bundle;
@@ -196,7 +196,7 @@ impl Engine {
     /// `WRONG_STATE` unless `threads = 0`: then the engine's own thread does this.
     pub fn maintain(&self, budget: Duration) -> Result<bool> {
         match self.shared.config.threads {
-            0 => Ok(housekeeping::tidy(&self.shared, Instant::now().checked_add(budget))),
+            0 => Ok(housekeeping::tidy(&self.shared, moment().checked_add(budget))),
             _ => {
                 Err(Error::new(Status::WrongState, "the engine has a housekeeping thread; open it with threads = 0 to do the housekeeping yourself".to_owned()))
             }

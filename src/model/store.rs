@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwapOption;
 use parking_lot::{Mutex, RwLock};
 
+use crate::clock::moment;
 use crate::error::{Error, Result, Status};
 use crate::features::spec::Schema;
 use crate::model::bundle::Bundle;
@@ -277,7 +278,7 @@ impl Store {
                 next.switches.carry(&next.bundle.members, &before.switches, &before.bundle.members);
             }
         }
-        let now = Instant::now();
+        let now = moment();
         let untaken = prepared.copies.into_iter().flat_map(|(seat, copies)| seat.leave(copies, epoch, now)).collect();
         let swap = |(slot, next): (Arc<Slot>, Arc<Generation>)| {
             let slot = self.listed(slot);
@@ -350,7 +351,7 @@ impl Store {
         for seat in self.seats() {
             while let Some(copy) = seat.pop_old() {
                 drop(copy);
-                if until.is_some_and(|until| Instant::now() >= until) {
+                if until.is_some_and(|until| moment() >= until) {
                     return true;
                 }
             }

@@ -192,6 +192,7 @@ impl<C> Drop for Inside<'_, C> {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
+    use crate::clock::moment;
 
     fn seat(slots: &[u16]) -> Seat<u64> {
         let seat = Seat::new(0);
@@ -211,14 +212,14 @@ mod tests {
     #[test]
     fn a_lane_takes_over_when_the_epoch_moves_and_leaves_the_old_behind() {
         let seat = seat(&[3, 5]);
-        assert_eq!(seat.leave(copies(&[3, 9], 1), 1, Instant::now()), [1], "slot 9 is not read here");
+        assert_eq!(seat.leave(copies(&[3, 9], 1), 1, moment()), [1], "slot 9 is not read here");
         assert_eq!(&*seat.enter(0), [0, 0], "the publish is not complete");
         let mut inside = seat.enter(1);
         assert_eq!((inside.to_vec(), inside.moved(), inside.moved()), (vec![1, 0], 1, 0));
         drop(inside);
         assert_eq!((seat.pop_old(), seat.pop_old(), seat.waits_since()), (Some(0), None, None));
-        assert!(seat.leave(copies(&[5], 2), 2, Instant::now()).is_empty());
-        assert_eq!(seat.leave(copies(&[5], 3), 3, Instant::now()), [2], "never taken");
+        assert!(seat.leave(copies(&[5], 2), 2, moment()).is_empty());
+        assert_eq!(seat.leave(copies(&[5], 3), 3, moment()), [2], "never taken");
         assert_eq!(&*seat.enter(3), [1, 3]);
     }
 
@@ -226,7 +227,7 @@ mod tests {
     fn an_idle_lane_is_given_its_copies_and_a_busy_one_is_let_be() {
         let seat = seat(&[0]);
         let inside = seat.enter(0);
-        seat.leave(copies(&[0], 1), 1, Instant::now());
+        seat.leave(copies(&[0], 1), 1, moment());
         assert!(!seat.take_over_idle() && inside[0] == 0);
         drop(inside);
         assert!(seat.take_over_idle() && seat.pop_old() == Some(0));
@@ -237,8 +238,9 @@ mod tests {
 
 /// A model for loom: it holds as the code is, and notices its faults.
 #[cfg(all(test, loom))]
-mod loom_model {
+mod loom_models {
     use super::*;
+    use crate::clock::moment;
     use crate::sync::{AtomicU64, Ordering, check};
     use loom::sync::Arc;
     use loom::thread;
@@ -254,7 +256,7 @@ mod loom_model {
             let (seat, epoch) = (seat.clone(), epoch.clone());
             thread::spawn(move || {
                 for publish in 1..=2 {
-                    seat.leave(vec![(0, publish), (1, publish)], publish, Instant::now());
+                    seat.leave(vec![(0, publish), (1, publish)], publish, moment());
                     epoch.store(publish, Ordering::Release);
                 }
             })
