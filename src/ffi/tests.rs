@@ -116,6 +116,26 @@ fn advance(lane: LaneHandle) -> i32 {
     unsafe { foretick_lane_advance(lane, 5, &mut flow) }
 }
 
+/// Memory that nobody has written is written, and only as much as the snapshot takes.
+#[test]
+fn a_snapshot_goes_into_fresh_memory_and_back() {
+    let (engine, lane) = opened();
+    let (mut len, mut again) = (0, 0);
+    let mut room: Vec<u8> = Vec::with_capacity(256);
+    // SAFETY: the buffer has the room that is passed; what the call says was written is taken over.
+    unsafe {
+        assert_eq!(foretick_lane_snapshot(lane, null_mut(), 0, &mut len), FORETICK_BUFFER_TOO_SMALL);
+        assert_eq!(foretick_lane_snapshot(lane, room.as_mut_ptr().cast(), len - 1, &mut again), FORETICK_BUFFER_TOO_SMALL);
+        assert_eq!(foretick_lane_snapshot(lane, room.as_mut_ptr().cast(), 256, &mut again), FORETICK_OK);
+        assert!(again == len && len < 256);
+        room.set_len(len);
+        assert_eq!(foretick_lane_restore(lane, room.as_ptr().cast(), len), FORETICK_OK);
+        assert_eq!(foretick_lane_restore(lane, room.as_ptr().cast(), len - 1), FORETICK_CORRUPT);
+    }
+    assert!(last_error().contains("says"), "{}", last_error());
+    assert_eq!(foretick_engine_close(engine), FORETICK_OK);
+}
+
 #[test]
 fn a_panic_inside_a_lane_poisons_it_until_it_is_closed() {
     quiet();
