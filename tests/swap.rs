@@ -208,6 +208,7 @@ fn slots_published_together_change_together() {
     let bundles = [1, 2].map(|number| open(&engine, &version(number)).unwrap());
     let publish = |turn: usize| engine.publish(&[item("a", &bundles[turn % 2]), item("b", &bundles[turn % 2])]).unwrap();
     publish(0);
+    let newest = AtomicU64::new(0);
     let read = || {
         let mut lane = engine.open_lane("").unwrap();
         let tracks = ["a", "b"].map(|slot| lane.open_track(slot, &[stream], 0).unwrap());
@@ -223,6 +224,7 @@ fn slots_published_together_change_together() {
                 assert_eq!(p.members_total, if publish % 2 == 1 { 1 } else { 2 });
                 seen += u64::from(publish != last);
                 last = publish;
+                newest.fetch_max(publish, Ordering::Relaxed);
             }
             if last == PUBLISHES {
                 return seen;
@@ -232,10 +234,16 @@ fn slots_published_together_change_together() {
     };
     let seen = std::thread::scope(|scope| {
         let readers: Vec<_> = (0..READERS).map(|_| scope.spawn(read)).collect();
-        (1..PUBLISHES as usize).for_each(|turn| drop(publish(turn)));
+        for turn in 1..PUBLISHES {
+            publish(turn as usize);
+            // A reader was served by one of the newest publishes: swaps and predictions overlap.
+            while newest.load(Ordering::Relaxed) + 20 < turn && readers.iter().all(|reader| !reader.is_finished()) {
+                std::thread::yield_now();
+            }
+        }
         readers.into_iter().map(|reader| reader.join().unwrap()).collect::<Vec<_>>()
     });
-    assert!(seen.iter().all(|seen| *seen >= 2), "{seen:?}");
+    assert!(seen.iter().any(|seen| *seen >= PUBLISHES / 40), "{seen:?}");
 }
 
 fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
