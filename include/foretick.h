@@ -27,7 +27,8 @@
  * Threads
  *
  *   ANY       any thread, concurrently: abi_version init build_info now_ns last_error status_name
- *             slot_enable track_enable result_signal result_read
+ *             slot_enable track_enable result_signal result_read amount_parse amount_from_bytes
+ *             amount_to_f64
  *   ONE PRODUCER  one caller at a time a link, from any thread; a second one gets BUSY: link_push
  *   ONE LANE  one caller at a time a lane, its tracks included, from any thread; a second one gets BUSY:
  *             lane_push lane_advance lane_due lane_poll track_predict track_predict_row track_details
@@ -1542,6 +1543,33 @@ foretick_status_t foretick_scorer_run(struct foretick_scorer_t scorer,
 // threads: CONTROL. cost: frees.
 // errors: BUSY while a caller is inside: nothing is closed.
 foretick_status_t foretick_scorer_close(struct foretick_scorer_t scorer);
+
+// The units of a decimal text: "1.5" with 6 decimals is 1,500,000. Exact, or refused: nothing is rounded.
+//
+// threads: ANY. cost: hot, by the length of the text.
+// text: borrows (call), digits with at most one point between them, without sign, exponent or separator.
+// decimals: from 0 to 77.
+// limbs: borrows (call), 4 values, the least first.
+// errors: PRECISION for a digit other than 0 beyond the decimals, RANGE above 2^256 - 1 units, NOT_UTF8;
+// INVALID_ARGUMENT for what is no amount, such as an empty text, and for decimals above 77.
+FORETICK_NODISCARD
+foretick_status_t foretick_amount_parse(const char *text,
+                                        size_t text_len,
+                                        uint32_t decimals,
+                                        uint64_t *limbs);
+
+// The units of 32 bytes, the most significant first, as chains encode them.
+//
+// threads: ANY. cost: hot.
+// bytes: borrows (call), 32 bytes. limbs: borrows (call), 4 values, the least first.
+FORETICK_NODISCARD foretick_status_t foretick_amount_from_bytes(const uint8_t *bytes, uint64_t *limbs);
+
+// Units / 10^decimals, rounded once, to the nearest double and to the even one of two.
+//
+// threads: ANY. cost: hot.
+// limbs: borrows (call), 4 values, the least first. decimals: from 0 to 77. value: borrows (call).
+// errors: INVALID_ARGUMENT for decimals above 77.
+FORETICK_NODISCARD foretick_status_t foretick_amount_to_f64(const uint64_t *limbs, uint32_t decimals, double *value);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -1,10 +1,11 @@
-//! The C boundary: 43 functions over handles, nothing else. `include/foretick.h` is made from here.
+//! The C boundary: 46 functions over handles, nothing else. `include/foretick.h` is made from here.
 //!
 //! An export does four things: it is guarded, it turns pointers into values, it enters what its handle
 //! names, and it writes its outputs. The work is the engine's.
 #![allow(clippy::missing_safety_doc, reason = "the doc comments are the header's, whose top states the rule of pointers once")]
 
 mod abi;
+mod amount;
 mod bundle;
 mod cell;
 mod claims;
@@ -38,6 +39,7 @@ mod track;
 mod tests;
 
 pub use abi::{BookRecord, DetailsRecord, FlowRecord, MemberRecord, OutputRecord, PublishRecord, ScorerInfoRecord, StatusCode};
+pub use amount::*;
 pub use bundle::*;
 pub use constants::*;
 pub use details::*;
@@ -54,7 +56,7 @@ pub use stream::*;
 pub use track::*;
 
 /// Every function that the shared library exports; a test compares it with the library really built.
-pub const EXPORTS: [&str; 43] = [
+pub const EXPORTS: [&str; 46] = [
     "foretick_abi_version",
     "foretick_init",
     "foretick_build_info",
@@ -98,4 +100,7 @@ pub const EXPORTS: [&str; 43] = [
     "foretick_scorer_info",
     "foretick_scorer_run",
     "foretick_scorer_close",
+    "foretick_amount_parse",
+    "foretick_amount_from_bytes",
+    "foretick_amount_to_f64",
 ];

@@ -245,3 +245,25 @@ fn rows_of_the_callers_and_switches_allocate_nothing() {
     assert_eq!(COUNT.get() - before, 0);
     assert_eq!(foretick_engine_close(engine), FORETICK_OK);
 }
+
+/// Amounts of every length, and what is none.
+#[test]
+fn amounts_allocate_nothing() {
+    assert_eq!(foretick_init(FORETICK_ABI_VERSION), FORETICK_OK);
+    let texts = ["0", "12.5", "9007199254740993", "115792089237316195423570985008687907853269984665640564039457584007913129639935"];
+    let (mut limbs, mut value) = ([0u64; 4], 0.0);
+    let before = COUNT.get();
+    for decimals in 0..=80 {
+        for text in texts {
+            // SAFETY: a text of its own length, four limbs, one value.
+            unsafe {
+                let parsed = foretick_amount_parse(text.as_ptr().cast(), text.len(), decimals, limbs.as_mut_ptr());
+                let divided = foretick_amount_to_f64(limbs.as_ptr(), decimals, &mut value);
+                assert_eq!((parsed == FORETICK_INVALID_ARGUMENT, divided), (decimals > 77, if decimals > 77 { 1 } else { 0 }));
+                assert_eq!(foretick_amount_from_bytes([0xFF; 32].as_ptr(), limbs.as_mut_ptr()), FORETICK_OK);
+                assert_eq!(foretick_amount_to_f64(limbs.as_ptr(), decimals.min(77), &mut value), FORETICK_OK);
+            }
+        }
+    }
+    assert_eq!(COUNT.get() - before, 0);
+}

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 /// Where the header's items stand, in the header's order.
-const SOURCES: [&str; 17] = [
+const SOURCES: [&str; 18] = [
     "src/ffi/constants.rs",
     "src/types/event.rs",
     "src/types/prediction.rs",
@@ -22,6 +22,7 @@ const SOURCES: [&str; 17] = [
     "src/ffi/details.rs",
     "src/ffi/result.rs",
     "src/ffi/scorer.rs",
+    "src/ffi/amount.rs",
 ];
 
 fn root() -> PathBuf {

@@ -78,6 +78,9 @@ fn call(symbol: &str) -> i32 {
             "foretick_scorer_info" => foretick_scorer_info(scorer, null_mut()),
             "foretick_scorer_run" => foretick_scorer_run(scorer, null(), 0, 0, null_mut(), 0),
             "foretick_scorer_close" => foretick_scorer_close(scorer),
+            "foretick_amount_parse" => foretick_amount_parse(null(), 0, 0, null_mut()),
+            "foretick_amount_from_bytes" => foretick_amount_from_bytes(null(), null_mut()),
+            "foretick_amount_to_f64" => foretick_amount_to_f64(null(), 0, null_mut()),
             other => unreachable!("{other} is not called here"),
         }
     }

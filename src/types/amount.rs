@@ -38,22 +38,28 @@ impl AmountError {
             AmountError::Range => Status::Range,
         }
     }
-}
 
-impl fmt::Display for AmountError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+    /// What is wrong, and what an amount is.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
             AmountError::Malformed => "an amount is digits with at most one point between them, such as 12 or 0.5: no sign, exponent, space or separator",
             AmountError::Precision => "the amount has digits beyond its decimals, which would be lost: state more decimals or round it yourself",
             AmountError::Range => "the amount is above 2^256 - 1 units",
             AmountError::Decimals => "decimals must be from 0 to 77",
-        })
+        }
+    }
+}
+
+impl fmt::Display for AmountError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text())
     }
 }
 
 impl From<AmountError> for Error {
     fn from(error: AmountError) -> Error {
-        Error::new(error.status(), error.to_string())
+        Error::new(error.status(), error.text())
     }
 }
 

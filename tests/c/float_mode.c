@@ -98,6 +98,20 @@ static void library(void) {
     SAME(foretick_status_name(FORETICK_BUSY) != NULL, 1);
 }
 
+/* What the units and the value must be in any mode: 0.1 lies between two doubles. */
+static void amounts(void) {
+    const unsigned char bytes[32] = { 0 };
+    uint64_t limbs[4] = { 9, 9, 9, 9 };
+    double value = 0.0;
+    SAME(foretick_amount_from_bytes(bytes, limbs), FORETICK_OK);
+    CHECK(limbs[0] == 0 && limbs[3] == 0);
+    SAME(foretick_amount_parse(TEXT("0.1"), 18, limbs), FORETICK_OK);
+    CHECK(limbs[0] == UINT64_C(100000000000000000) && limbs[1] == 0);
+    SAME(foretick_amount_to_f64(limbs, 18, &value), FORETICK_OK);
+    CHECK(value == 0.1);
+    SAME(foretick_amount_parse(TEXT("0.1"), 0, limbs), FORETICK_PRECISION);
+}
+
 /* A step whose prediction is asked for; the member on ONNX Runtime answers, or is stopped at its deadline. */
 static void step(foretick_lane_t lane, foretick_track_t track, uint32_t stream, int64_t minute, double volume, unsigned used, answers_t *answers) {
     foretick_bar_t bar = bar_of(stream, minute, 100.0, 101.0);
@@ -199,6 +213,7 @@ static void life(const char *folder, answers_t *answers) {
     uint32_t stream = 0;
     size_t folder_len = strlen(folder);
     library();
+    amounts();
     SAME(foretick_engine_open(NULL, 0, &engine), FORETICK_OK);
     SAME(foretick_bundle_open(engine, folder, folder_len, 0, &bundle), FORETICK_OK);
     SAME(foretick_bundle_describe(bundle, text, sizeof text, &len), FORETICK_OK);
