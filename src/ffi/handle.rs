@@ -108,10 +108,10 @@ impl Key {
     /// The parts of a handle of this kind.
     ///
     /// # Errors
-    /// `INVALID_HANDLE` for another kind.
+    /// `INVALID_HANDLE` for another kind, and for an engine that would have an index.
     #[inline]
     pub fn unpack(kind: HandleKind, id: u64) -> Result<Key, Fail> {
-        if id >> 60 != kind as u64 {
+        if id >> 60 != kind as u64 || (kind == HandleKind::Engine && id & PART_MASK != 0) {
             return Err(INVALID);
         }
         Ok(Key { engine: (id >> 48) as u16 & 0xFFF, generation: (id >> PART & PART_MASK) as u32, index: (id & PART_MASK) as u32 })
@@ -140,6 +140,8 @@ mod tests {
         assert_eq!(Key::unpack(HandleKind::Track, id).ok(), Some(key));
         assert!(Key::unpack(HandleKind::Lane, id).is_err());
         assert!(Key::unpack(HandleKind::Engine, 0).is_err());
+        let engine = Key { index: 0, ..key }.pack(HandleKind::Engine);
+        assert!(Key::unpack(HandleKind::Engine, engine).is_ok() && Key::unpack(HandleKind::Engine, engine + 1).is_err());
         assert_eq!(id & 0xFF_FFFF, 0xAB_CDEF);
     }
 }
