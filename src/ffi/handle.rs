@@ -131,7 +131,27 @@ pub fn next_generation() -> u32 {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    const CASES: u32 = if cfg!(miri) { 16 } else { 256 };
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(CASES) })]
+
+        #[test]
+        fn a_handle_with_a_bit_changed_is_another(engine in 1u16..=4095, generation in 1u32..1 << 24, index in 0u32..1 << 24, bit in 0u32..64) {
+            let kinds = [HandleKind::Bundle, HandleKind::Lane, HandleKind::Track, HandleKind::Scorer];
+            for (kind, index) in kinds.map(|kind| (kind, index)).into_iter().chain([(HandleKind::Engine, 0)]) {
+                let key = Key { engine, generation, index };
+                let id = key.pack(kind);
+                prop_assert_eq!(Key::unpack(kind, id).ok(), Some(key));
+                prop_assert!(Key::unpack(kind, id ^ 1 << bit).ok() != Some(key));
+            }
+            prop_assert!(Key::unpack(HandleKind::Engine, (Key { engine, generation, index }).pack(HandleKind::Engine)).is_ok() == (index == 0));
+        }
+    }
 
     #[test]
     fn a_handle_keeps_its_parts() {

@@ -90,7 +90,7 @@ fn calls_in_any_order_keep_their_promises() {
         all.scores += reached.scores;
     }
     // The driver goes deep enough to find something.
-    assert!(all.ok > all.calls / 4 && all.steps > 1000 && all.predictions > 1000 && all.decisions > 100 && all.scores > 100, "{all:?}");
+    assert!(all.ok > all.calls / 4 && all.steps > 1000 && all.predictions > 500 && all.decisions > 50 && all.scores > 500, "{all:?}");
 }
 
 #[test]

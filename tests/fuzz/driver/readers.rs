@@ -50,9 +50,10 @@ pub fn manifest(bytes: &[u8]) {
 pub fn options(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let refusals = [Status::ConfigSyntax, Status::ConfigKey, Status::ConfigValue];
-    let _ = told(EngineConfig::parse(text), &refusals);
-    let _ = told(StreamOptions::parse(text), &refusals);
-    let _ = told(LaneOptions::parse(text), &refusals);
+    let all = [EngineConfig::parse(text).err(), StreamOptions::parse(text).err(), LaneOptions::parse(text).err()];
+    for error in all.into_iter().flatten() {
+        assert!(refusals.contains(&error.status()) && error.text().contains("line "), "{:?}: {error}", error.status());
+    }
 }
 
 /// A folder for one file; each process has its own.

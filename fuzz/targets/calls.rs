@@ -1,0 +1,9 @@
+//! Calls through the C header in any order.
+#![no_main]
+
+#[path = "../../tests/fuzz/driver/mod.rs"]
+mod driver;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    driver::calls::run(data);
+});

@@ -1,0 +1,7 @@
+//! ONNX files.
+#![no_main]
+
+#[path = "../../tests/fuzz/driver/mod.rs"]
+mod driver;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| driver::readers::graph(data));

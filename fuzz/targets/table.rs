@@ -1,0 +1,7 @@
+//! Recorded tables.
+#![no_main]
+
+#[path = "../../tests/fuzz/driver/mod.rs"]
+mod driver;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| driver::readers::table(data));
