@@ -16,9 +16,10 @@ fn number() -> impl Strategy<Value = f64> {
     prop_oneof![8 => 0.5f64..1000.0, 1 => any::<f64>(), 1 => Just(0.0)]
 }
 
-/// Levels of a side, mostly in order.
+/// Levels of a side in order, most of them with prices alone.
 fn side(better: f64) -> impl Strategy<Value = Vec<(f64, f64)>> {
-    proptest::collection::vec((number(), number()), 0..22).prop_map(move |mut levels| {
+    let good = proptest::collection::vec((0.5f64..1000.0, 0.5f64..1000.0), 0..22);
+    prop_oneof![4 => good, 1 => proptest::collection::vec((number(), number()), 0..22)].prop_map(move |mut levels| {
         levels.sort_by(|a, b| (better * b.0).total_cmp(&(better * a.0)));
         levels
     })
@@ -94,7 +95,11 @@ const INTERVAL_NS: i64 = 100;
 fn sampled(times: &[(i64, u32)], window: usize, end_ns: i64) -> Vec<Step> {
     let spec = SamplerSpec { sampling: Sampling::Time, interval_ns: INTERVAL_NS, price: Price::Trade, reset_after: None, max_book_age_ns: None };
     let (mut sampler, book, mut steps) = (Sampler::new(spec, window), RoleBook::default(), Vec::new());
-    let mut keep = |closed| if let Closed::Step(step) = closed { steps.push(step) };
+    let mut keep = |closed| {
+        if let Closed::Step(step) = closed {
+            steps.push(step)
+        }
+    };
     for (known_ns, size) in times {
         while let Some(closed) = sampler.close_before(*known_ns, &book) {
             keep(closed);

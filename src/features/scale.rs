@@ -194,12 +194,14 @@ impl Compensated {
     }
 }
 
-/// Where a sum's rounding would show: 1e6 of what is asked for, which leaves it ten digits.
+/// Variances between the mean and the anchor from which too little of a sum of squares is about the variance: ten digits.
 const FAR: f64 = 1e6;
+/// By how much a sum of squares may fall before what it lost at its greatest shows.
+const FALL: f64 = 1e9;
 
 /// Mean and deviation of the last n values in O(1): compensated sums of deviations from an anchor, computed anew each n
-/// values so that no error lives longer, and when the values have gone so far from the anchor, or from one that left, that
-/// little of the sums is about them. The deviation is within 1e-9 of itself, the mean within 2^-51 of the largest value.
+/// values so that no error lives longer, and when the values have gone far from the anchor or far larger ones have left.
+/// The deviation is within 1e-9 of itself, the mean within 2^-51 of the largest value.
 #[derive(Clone, Debug)]
 pub struct LongWindow {
     ring: Box<[f64]>,
@@ -210,6 +212,8 @@ pub struct LongWindow {
     anchor: f64,
     sum: Compensated,
     squares: Compensated,
+    /// The greatest sum of squares since the anchor was set.
+    peak: f64,
     /// Equal values in a row, so that a constant window has deviation exactly 0.
     equal: usize,
 }
@@ -219,7 +223,7 @@ impl LongWindow {
     #[must_use]
     pub fn new(n: usize) -> LongWindow {
         let (sum, squares) = (Compensated::default(), Compensated::default());
-        LongWindow { ring: vec![0.0; n.max(1)].into(), next: 0, full: false, last: f64::NAN, anchor: 0.0, sum, squares, equal: 0 }
+        LongWindow { ring: vec![0.0; n.max(1)].into(), next: 0, full: false, last: f64::NAN, anchor: 0.0, sum, squares, peak: 0.0, equal: 0 }
     }
 
     /// Takes a value.
@@ -239,16 +243,17 @@ impl LongWindow {
             self.anchor = value;
         }
         self.add(value, 1.0);
-        if self.full && self.lies_far(leaving) {
+        if self.full && self.lies_far() {
             self.anchor_at(value);
         }
     }
 
-    /// The mean is over 1,000 deviations from the anchor, or the value that left was as far from all others. The next time
-    /// is n values away: while one old value is left, the deviation is at least its distance / sqrt(n), and n is below 1e6.
-    fn lies_far(&self, leaving: f64) -> bool {
-        let (sum, squares, gone) = (self.sum.value(), self.squares.value(), leaving - self.anchor);
-        self.ring.len() as f64 * squares < sum * sum * (1.0 + 1.0 / FAR) || gone * gone > FAR * squares
+    /// The mean is over 1,000 deviations from the anchor, or the sum of squares has fallen deep. Either is rare: while one old
+    /// value is left the deviation is at least its distance / sqrt(n), and n is far below 1e6.
+    fn lies_far(&mut self) -> bool {
+        let (sum, squares) = (self.sum.value(), self.squares.value());
+        self.peak = self.peak.max(squares);
+        self.ring.len() as f64 * squares < sum * sum * (1.0 + 1.0 / FAR) || squares < self.peak / FALL
     }
 
     fn add(&mut self, value: f64, sign: f64) {
@@ -263,6 +268,7 @@ impl LongWindow {
         for at in 0..self.ring.len() {
             self.add(self.ring[at], 1.0);
         }
+        self.peak = self.squares.value();
     }
 
     /// n.
@@ -294,7 +300,7 @@ impl LongWindow {
     /// Forgets all values; the ring is kept and written over.
     pub fn clear(&mut self) {
         (self.next, self.full, self.last, self.anchor, self.equal) = (0, false, f64::NAN, 0.0, 0);
-        (self.sum, self.squares) = (Compensated::default(), Compensated::default());
+        (self.sum, self.squares, self.peak) = (Compensated::default(), Compensated::default(), 0.0);
     }
 }
 
@@ -351,6 +357,25 @@ mod tests {
         assert_eq!(Scaler::new(&[Scale::MinMax], Stats { max: 10.0, ..stats }).apply(15.0, 2.0), Some(0.0));
         let mut rolling = Scaler::new(&[Scale::RollingZScore(3)], stats);
         assert_eq!([1.0, 1.0, 1.0, 4.0].map(|value| rolling.apply(value, 1.0)), [None, None, Some(0.0), Some((4.0 - 2.0) / 2f64.sqrt())]);
+    }
+
+    /// Large values that leave by and by, then noise: little of what the sums were is left; and a level far from the anchor.
+    #[test]
+    fn a_long_window_forgets_what_has_left_it() {
+        const N: usize = 100;
+        let noise = |at: usize| 1e-5 * (at as f64 * 0.7).sin();
+        let large = (0..N).map(|at| 1e9 + at as f64 * 1e6 / 7.0);
+        let falling = (0..40).map(|at| 1e9 * 0.3f64.powi(at));
+        let values: Vec<f64> = large.chain(falling).chain((0..3 * N).map(|at| 0.25 + noise(at))).chain((0..3 * N).map(|at| 1e5 + noise(at))).collect();
+        let mut window = LongWindow::new(N);
+        for (at, value) in values.iter().enumerate() {
+            window.push(*value);
+            if at + 1 >= N {
+                let (_, deviation) = mean_and_deviation(&values[at + 1 - N..=at]);
+                let (_, ours) = window.mean_and_deviation();
+                assert!((ours - deviation).abs() <= 1e-9 * deviation, "{at}: {ours} {deviation}");
+            }
+        }
     }
 
     proptest! {

@@ -147,9 +147,10 @@ mod tests {
                 let key = Key { engine, generation, index };
                 let id = key.pack(kind);
                 prop_assert_eq!(Key::unpack(kind, id).ok(), Some(key));
-                prop_assert!(Key::unpack(kind, id ^ 1 << bit).ok() != Some(key));
+                prop_assert_ne!(Key::unpack(kind, id ^ 1 << bit).ok(), Some(key));
             }
-            prop_assert!(Key::unpack(HandleKind::Engine, (Key { engine, generation, index }).pack(HandleKind::Engine)).is_ok() == (index == 0));
+            let indexed = Key { engine, generation, index }.pack(HandleKind::Engine);
+            prop_assert_eq!(Key::unpack(HandleKind::Engine, indexed).is_ok(), index == 0);
         }
     }
 
