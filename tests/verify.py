@@ -90,10 +90,9 @@ PARTS = (
         (
             NIGHTLY,
             "cargo fuzz --version || cargo install cargo-fuzz --locked",
-            'targets=$(cargo +nightly fuzz list) && test -n "$targets" && for target in $targets;'
-            ' do echo "$target:"; cargo +nightly fuzz run "$target" -- -max_total_time=240 || exit 1; done',
+            '"$PYTHON" fuzz/run.py 240',
         ),
-        r"^\w+:$|^Done |DONE",
+        r"^Done |stat::number_of_executed_units|INFO: +Running with|findings",
     ),
     Part(
         "drift",
