@@ -1,5 +1,6 @@
 //! `foretick demo`: a simulated market with a planted edge, driven through the engine.
 
+mod record;
 mod report;
 mod run;
 
@@ -21,6 +22,17 @@ pub struct DemoArgs {
     /// Folder of the bundle `sim` with its versions v1 and v2.
     #[arg(long)]
     models: Option<PathBuf>,
+    /// Write what the lane took here, and beside it FILE.streams.json, for a consumer of the header to drive.
+    ///
+    /// FILE is events as they were taken, one after another in 64-byte slots, without a header. FILE.streams.json holds
+    /// `streams` (id, name, options), `tracks` in order of opening (slot, streams by role, flags), `published` (slot, the
+    /// bundle's folder below models/sim, before which slot of FILE), `events`, `slots`, `step_ms`, `seed`, `engine_version`,
+    /// and `predictions`: their count, and a digest to compare. A track was asked after each event that closed a step of
+    /// it, as of that event's known_ns, lowest track first. Digest: h = 0xcbf29ce484222325; for each 64-bit word of each
+    /// prediction, with stamp, id_epoch, queue_ns, compute_ns, batch and backend bit 128 set to 0: h ^= word,
+    /// h *= 0x100000001b3, h ^= h >> 32.
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
     /// No running display.
     #[arg(long)]
     quiet: bool,

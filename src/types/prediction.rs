@@ -308,16 +308,19 @@ impl Prediction {
         f32::from_bits((self.signal >> 32) as u32)
     }
 
+    /// The record without what differs between two runs of the same calls: stamp, epoch, queue and compute time, batch size and
+    /// the cached bit are 0. The decision time stays: an engine by the host's clock was given it.
+    #[must_use]
+    pub fn comparable(&self) -> Prediction {
+        let backend = self.backend & !backend::CACHED;
+        Prediction { stamp: 0, id_epoch: 0, queue_ns: 0, compute_ns: 0, batch: 0, backend, ..*self }
+    }
+
     /// Equal in every field that replay promises: all but stamp, epoch, decision time, queue and
     /// compute time, batch size and the cached bit; NaNs compare by their bits.
     #[must_use]
     pub fn same_decision(&self, other: &Prediction) -> bool {
-        let key = |p: &Prediction| {
-            let mut p = *p;
-            (p.stamp, p.id_epoch, p.decided_ns, p.queue_ns, p.compute_ns, p.batch) = (0, 0, 0, 0, 0, 0);
-            p.backend &= !backend::CACHED;
-            bytemuck::cast::<Prediction, [u64; 16]>(p)
-        };
+        let key = |p: &Prediction| bytemuck::cast::<Prediction, [u64; 16]>(Prediction { decided_ns: 0, ..p.comparable() });
         key(self) == key(other)
     }
 }
@@ -341,6 +344,15 @@ mod tests {
         let p = Prediction { signal: Prediction::pack_signal(Action::Sell, flag::VALUE | flag::REPEAT, 65_537, 0.25), ..Prediction::default() };
         assert_eq!((p.action(), p.flags(), p.probability()), (Action::Sell, 3, 0.25));
         assert_eq!((p.signal >> 16) as u16, 1);
+    }
+
+    #[test]
+    fn only_what_a_run_may_change_is_left_out() {
+        let p: Prediction = bytemuck::cast([u64::MAX; 16]);
+        let words = bytemuck::cast::<Prediction, [u64; 16]>(p.comparable());
+        let differing: Vec<usize> = (0..16).filter(|at| words[*at] != u64::MAX).collect();
+        assert_eq!((differing, p.comparable().backend), (vec![1, 2, 12, 13, 14, 15], u16::MAX - backend::CACHED));
+        assert!(p.same_decision(&Prediction { decided_ns: 0, ..p }) && !p.same_decision(&Prediction { track: 0, ..p }));
     }
 
     #[test]

@@ -6,8 +6,8 @@ use std::ptr;
 
 use foretick::ffi::{
     BundleHandle, EngineHandle, FORETICK_ABI_VERSION, FlowRecord, LaneHandle, PublishRecord, StatusCode, TrackHandle, foretick_bundle_open,
-    foretick_engine_close, foretick_engine_open, foretick_init, foretick_lane_advance, foretick_lane_open, foretick_lane_push, foretick_last_error,
-    foretick_slot_publish, foretick_stream_add, foretick_track_open, foretick_track_predict,
+    foretick_engine_close, foretick_engine_open, foretick_init, foretick_lane_advance, foretick_lane_due, foretick_lane_open, foretick_lane_push,
+    foretick_last_error, foretick_slot_publish, foretick_stream_add, foretick_track_open, foretick_track_predict,
 };
 use foretick::types::{Prediction, Slot};
 
@@ -82,6 +82,14 @@ impl CHost {
         // SAFETY: the slots are as many as it says, flow is a live value.
         ok(unsafe { foretick_lane_push(self.lane, slots.as_ptr().cast::<c_void>(), slots.len(), &raw mut flow) });
         flow
+    }
+
+    /// Ids of the tracks with a step that nobody asked for; 16 at most.
+    pub fn due(&self) -> Vec<u64> {
+        let (mut tracks, mut len) = ([TrackHandle::default(); 16], 0);
+        // SAFETY: there is room for as many tracks as it says, len is a live value.
+        ok(unsafe { foretick_lane_due(self.lane, tracks.as_mut_ptr(), tracks.len(), &raw mut len) });
+        tracks[..len].iter().map(|track| track.id).collect()
     }
 
     /// Promises a time.

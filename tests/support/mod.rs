@@ -10,3 +10,5 @@ pub mod onnx;
 pub mod ort;
 pub mod chost;
 pub mod code;
+#[cfg(feature = "cli")]
+pub mod recording;

@@ -13,9 +13,12 @@ use foretick::types::{Slot, reason};
 use foretick::{Error, Result, Status};
 
 use super::DemoArgs;
+use super::record::Recorder;
 use crate::cli::meter::{Display, Meter, Quantiles};
 
 const SLOT: &str = "direction";
+/// Folders of the bundle's versions: the first serves from the start, the second from half-way.
+const VERSIONS: [&str; 2] = ["v1", "v2"];
 
 /// What the run showed.
 pub struct Outcome {
@@ -95,6 +98,7 @@ struct Demo {
     events: u64,
     predictions: u64,
     due: Vec<TrackId>,
+    recorder: Option<Recorder>,
 }
 
 const ACTIONS: [Action; 4] = [Action::Buy, Action::Sell, Action::Hold, Action::Abstain];
@@ -104,7 +108,7 @@ pub fn run(args: &DemoArgs, folder: &Path) -> Result<Outcome> {
     let bundles = open_versions(&engine, folder)?;
     engine.publish_one(SLOT, bundles[0].clone())?;
     let mut simulator = Simulator::new(args.seed);
-    let mut demo = Demo::open(&engine, &mut simulator)?;
+    let mut demo = Demo::open(&engine, &mut simulator, args)?;
     let mut display = Display::new(args.quiet);
     let (mut events, mut last, mut publish) = (Vec::new(), None::<Truth>, Duration::ZERO);
     for step in 0..args.steps {
@@ -112,6 +116,7 @@ pub fn run(args: &DemoArgs, folder: &Path) -> Result<Outcome> {
             let start = Instant::now();
             engine.publish_one(SLOT, bundles[1].clone())?;
             publish = start.elapsed();
+            demo.recorder.iter_mut().for_each(|recorder| recorder.published(SLOT, VERSIONS[1]));
         }
         events.clear();
         let truth = simulator.step(&mut events);
@@ -120,6 +125,7 @@ pub fn run(args: &DemoArgs, folder: &Path) -> Result<Outcome> {
         display.show(|elapsed| demo.line(step, args.steps, elapsed));
     }
     display.clear();
+    demo.recorder.take().map_or(Ok(()), Recorder::finish)?;
     Ok(demo.outcome(args, &bundles, publish, display.elapsed()))
 }
 
@@ -130,17 +136,23 @@ fn open_versions(engine: &Engine, folder: &Path) -> Result<[Arc<Bundle>; 2]> {
             _ => error,
         })
     };
-    Ok([open("v1")?, open("v2")?])
+    Ok([open(VERSIONS[0])?, open(VERSIONS[1])?])
 }
 
 impl Demo {
-    fn open(engine: &Engine, simulator: &mut Simulator) -> Result<Demo> {
+    fn open(engine: &Engine, simulator: &mut Simulator, args: &DemoArgs) -> Result<Demo> {
         let streams = simulator.streams();
         let ids = streams.iter().map(|stream| engine.add_stream(stream.name, "")).collect::<Result<Vec<u32>>>()?;
         simulator.set_streams(&ids)?;
         let mut lane = engine.open_lane("")?;
-        let pairs = simulator.pairs();
-        let tracks = pairs.iter().map(|pair| lane.open_track(SLOT, &[ids[pair.own], ids[pair.leader]], 0)).collect::<Result<Vec<TrackId>>>()?;
+        let bound = simulator.pairs().map(|pair| [ids[pair.own], ids[pair.leader]]);
+        let tracks = bound.iter().map(|streams| lane.open_track(SLOT, streams, 0)).collect::<Result<Vec<TrackId>>>()?;
+        let mut recorder = args.record.as_deref().map(|path| Recorder::create(path, args.seed)).transpose()?;
+        if let Some(recorder) = &mut recorder {
+            streams.iter().zip(&ids).for_each(|(stream, id)| recorder.stream(*id, stream.name));
+            bound.iter().for_each(|streams| recorder.track(SLOT, streams));
+            recorder.published(SLOT, VERSIONS[0]);
+        }
         let meter = || Meter::new().ok_or_else(|| Error::new(Status::Internal, "no histogram"));
         Ok(Demo {
             lane,
@@ -156,6 +168,7 @@ impl Demo {
             events: 0,
             predictions: 0,
             due: Vec::with_capacity(PAIR_COUNT),
+            recorder,
         })
     }
 
@@ -174,6 +187,7 @@ impl Demo {
                 self.closing.record(start)
             }
             self.events += 1;
+            self.recorder.as_mut().map_or(Ok(()), |recorder| recorder.took(event))?;
             if flow.closed > 0 {
                 self.ask(head.known_ns, last, truth)?;
             }
@@ -184,10 +198,12 @@ impl Demo {
     fn ask(&mut self, now_ns: i64, last: Option<&Truth>, truth: &Truth) -> Result<()> {
         let mut due = std::mem::take(&mut self.due);
         due.extend(self.lane.due());
+        due.sort_unstable();
         for id in due.drain(..) {
             let start = Instant::now();
             let prediction = self.lane.predict(id, now_ns)?;
             self.predict.record(start);
+            self.recorder.iter_mut().for_each(|recorder| recorder.predicted(&prediction));
             if let Some(pair) = self.tracks.iter().position(|track| *track == id) {
                 self.take(&prediction, last.map(|last| last.pairs[pair].up_probability), truth.pairs[pair].moved_up);
             }
