@@ -1,9 +1,10 @@
-# Everything is installed into the checkout: target/, .venv/.
+# Everything is installed into the checkout: target/, .venv/, bindings/node/node_modules/.
 # `make test` is what CI runs; `make verify` are the proofs that take longer or need recorded data.
 
 PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
+NODE := bindings/node/node_modules
 # Where the Rust tests find ONNX Runtime: the one of the tests' environment, unless ORT_DYLIB_PATH names another.
 RUNTIME = ORT_DYLIB_PATH="$${ORT_DYLIB_PATH:-$$(echo $(CURDIR)/$(VENV)/lib/python*/site-packages/onnxruntime/capi/libonnxruntime.*)}"
 
@@ -17,7 +18,7 @@ lint:
 	cargo clippy --lib --no-default-features --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --locked
 
-rust: $(VENV)/tests.done
+rust: $(VENV)/tests.done $(NODE)/tests.done
 	$(RUNTIME) cargo test --locked
 
 # Every bench compiles and runs once; `cargo bench` measures.
@@ -62,6 +63,10 @@ $(VENV)/tests.done: tests/requirements.txt | $(VENV)/bin/python
 	$(PY) -m pip install --quiet --disable-pip-version-check -r tests/requirements.txt
 	touch $@
 
+# Node's headers and the TypeScript compiler, for tests/bindings.rs; without npm those tests are skipped (CI does not allow that).
+$(NODE)/tests.done: bindings/node/package-lock.json
+	@if command -v npm >/dev/null; then cd bindings/node && npm ci --silent && touch node_modules/tests.done; else echo "skipped: no npm"; fi
+
 $(VENV)/models.done: models/requirements.txt | $(VENV)/bin/python
 	$(PY) -m pip install --quiet --disable-pip-version-check -r models/requirements.txt
 	touch $@
@@ -71,4 +76,4 @@ $(VENV)/torch.done: models/requirements-torch.txt models/requirements.txt | $(VE
 	touch $@
 
 clean:
-	rm -rf target $(VENV)
+	rm -rf target $(VENV) $(NODE)

@@ -188,3 +188,56 @@ fn python_lets_handles_go_in_any_order() {
     let output = succeed(python_script(&python, "lifetimes").arg(calls().join("bundles/volume")).arg("60"));
     assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
 }
+
+/// The addon, linked with the static library, in a folder; `None` without Node or its headers.
+fn addon(folder: &Path) -> Option<PathBuf> {
+    let node = tool("node")?;
+    let file = folder.join("foretick.node");
+    let program = String::from_utf8(succeed(Command::new(&node).args(["-p", "process.execPath"])).stdout).unwrap();
+    let beside = Path::new(program.trim()).parent()?.parent()?.join("include/node/node_api.h");
+    let found = beside.is_file() || root().join("bindings/node/node_modules/node-api-headers").is_dir();
+    assert!(found || std::env::var_os("FORETICK_CI").is_none(), "Node's headers are missing: npm ci in bindings/node");
+    if !found {
+        eprintln!("skipped: no headers of Node (npm ci in bindings/node)");
+        return None;
+    }
+    succeed(Command::new(node).arg(root().join("bindings/node/build.js")).arg(libraries().join("libforetick.a")).arg(&file));
+    Some(file)
+}
+
+fn node_script(addon: &Path, name: &str) -> Command {
+    let mut command = Command::new("node");
+    command.env("FORETICK_NATIVE_PATH", addon).args(["--expose-gc"]).arg(root().join(format!("bindings/node/test/{name}.js")));
+    command
+}
+
+#[test]
+fn node_decides_as_rust_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(addon) = addon(folder.path()) else { return };
+    scenario("Node", &|what| node_script(&addon, what));
+    for script in ["handles", "declared"] {
+        let output = succeed(node_script(&addon, script).arg(calls().join("bundles/volume")));
+        assert!(output.stderr.is_empty(), "{script}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    let symbols = String::from_utf8(succeed(Command::new("nm").args(["-D", "--defined-only"]).arg(&addon)).stdout).unwrap();
+    let mut names: Vec<&str> = symbols.lines().filter_map(|line| line.split_whitespace().last()).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["napi_register_module_v1", "node_api_module_get_api_version_v1"], "nothing of the library is seen outside");
+}
+
+/// Row 42 in small.
+#[test]
+fn node_workers_end_while_others_go_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(addon) = addon(folder.path()) else { return };
+    let output = succeed(node_script(&addon, "workers").arg(recording()).arg(root().join("models/sim")).arg("2"));
+    assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn nodes_declarations_compile() {
+    let folder = root().join("bindings/node");
+    let Some(compiler) = tool(&folder.join("node_modules/.bin/tsc").to_string_lossy()) else { return };
+    succeed(Command::new(compiler).arg("-p").arg(folder));
+}
