@@ -190,9 +190,19 @@ struct signal {
     }
 };
 
-/* Result memory of a track: two cache lines, no third. */
-struct alignas(64) result_memory : foretick_prediction_t {
+/* Result memory of a track, which the library writes: two cache lines, no third. */
+struct alignas(64) result_memory : private foretick_prediction_t {
     result_memory() noexcept : foretick_prediction_t() {}
+    result_memory(const result_memory &) = delete;
+    result_memory &operator=(const result_memory &) = delete;
+
+    /* The newest signal: one atomic load, from any thread. */
+    std::uint64_t signal_word() const noexcept { return foretick_result_signal(static_cast<const foretick_prediction_t *>(this)); }
+    /* A whole copy; BUSY while it is being written: the next look has it. */
+    FORETICK_NODISCARD status_t read(foretick_prediction_t &out) const noexcept { return foretick_result_read(static_cast<const foretick_prediction_t *>(this), &out); }
+
+private:
+    friend class track;
 };
 
 /* The newest row: NaN where a feature is off. */
@@ -302,6 +312,11 @@ public:
         return detail::made<row>([&](row &out) { return newest_row(flags, out); });
     }
 
+    /* Attaches result memory, which must stay until detach(), or until the track, its lane or its engine is closed. */
+    void attach(result_memory &memory) const { check(foretick_result_attach(id(), static_cast<foretick_prediction_t *>(&memory), sizeof(foretick_prediction_t))); }
+    /* Gives it back. */
+    void detach() const { check(foretick_result_attach(id(), nullptr, 0)); }
+
     /* Outputs, members and missing features behind the newest prediction. */
     FORETICK_NODISCARD status_t newest_details(details &out) const {
         status_t status = ask(out);
@@ -333,6 +348,28 @@ private:
         out.members.resize(out.record.members_len);
         out.missing.resize(out.record.missing_len);
         return !fits;
+    }
+};
+
+/* A producer's end of the way into a lane: one caller at a time. */
+class link : public handle<foretick_link_t, foretick_link_close> {
+public:
+    using handle::handle;
+
+    /* Pushes events until one is refused or finds no room: 64-byte slots. */
+    FORETICK_NODISCARD status_t push(const void *events, std::size_t slots, foretick_flow_t &flow) const noexcept {
+        flow.struct_size = static_cast<std::uint32_t>(sizeof flow);
+        return foretick_link_push(id(), events, slots, &flow);
+    }
+    foretick_flow_t push(const void *events, std::size_t slots) const {
+        return detail::made<foretick_flow_t>([&](foretick_flow_t &flow) { return push(events, slots, flow); });
+    }
+    /* All of them or none; FULL when they find no room. */
+    FORETICK_NODISCARD status_t push_all(const void *events, std::size_t slots) const noexcept { return foretick_link_push(id(), events, slots, nullptr); }
+    /* One event; head.slots says how much of it is passed. */
+    template <class E, class = detail::if_event<E>>
+    FORETICK_NODISCARD status_t push(const E &event) const noexcept {
+        return push_all(&event, slots_of(event));
     }
 };
 
@@ -382,6 +419,26 @@ public:
     }
     std::vector<foretick_track_t> due() const {
         return detail::made<std::vector<foretick_track_t>>([&](std::vector<foretick_track_t> &out) { return due(out); });
+    }
+
+    /* Drains the lane's links, at most so many slots (0: all), predicts every step that closes and publishes it to result memory. */
+    FORETICK_NODISCARD status_t poll(std::size_t max_slots, std::int64_t now_ns, foretick_flow_t &flow) const noexcept {
+        flow.struct_size = static_cast<std::uint32_t>(sizeof flow);
+        return foretick_lane_poll(id(), max_slots, now_ns, &flow);
+    }
+    foretick_flow_t poll(std::size_t max_slots = 0, std::int64_t now_ns = 0) const {
+        return detail::made<foretick_flow_t>([&](foretick_flow_t &flow) { return poll(max_slots, now_ns, flow); });
+    }
+
+    /* The way of one producer into this lane; `options`: TOML. */
+    FORETICK_NODISCARD status_t open_link(std::string_view options, link &out) const noexcept {
+        foretick_link_t id_of{};
+        const status_t status = foretick_link_open(id(), options.data(), options.size(), &id_of);
+        if (status == FORETICK_OK) out = link(id_of);
+        return status;
+    }
+    link open_link(std::string_view options = {}) const {
+        return detail::made<link>([&](link &out) { return open_link(options, out); });
     }
 
     /* A track of a published slot on streams, one a role; `flags`: FORETICK_TRACK_ANY_STREAM or 0. */
@@ -464,6 +521,25 @@ public:
     }
     std::string metrics() const {
         return detail::made<std::string>([&](std::string &out) { return metrics(out); });
+    }
+
+    /* The parts asked for, as JSON; `parts`: FORETICK_DESCRIBE_*. */
+    FORETICK_NODISCARD status_t describe(std::uint32_t parts, std::string &out) const {
+        return detail::grown(out, [&](char *buf, std::size_t cap, std::size_t *len) { return foretick_engine_describe(id(), parts, buf, cap, len); });
+    }
+    std::string describe(std::uint32_t parts) const {
+        return detail::made<std::string>([&](std::string &out) { return describe(parts, out); });
+    }
+
+    /* The housekeeping of an engine with threads = 0; whether work is left. */
+    FORETICK_NODISCARD status_t maintain(std::int64_t budget_ns, bool &more) const noexcept {
+        std::int32_t left = 0;
+        const status_t status = foretick_engine_maintain(id(), budget_ns, &left);
+        if (status == FORETICK_OK) more = left != 0;
+        return status;
+    }
+    bool maintain(std::int64_t budget_ns) const {
+        return detail::made<bool>([&](bool &more) { return maintain(budget_ns, more); });
     }
 
     /* The id of a stream, such as "binance_spot:BTCUSDT". */

@@ -51,6 +51,12 @@ private:
         else if (verb == "lane") lanes_[w[1]] = engine_.open_lane(plain(w[2]));
         else if (verb == "track") return track(w);
         else if (verb == "push") return push(w);
+        else if (verb == "link") links_[w[1]] = lanes_.at(w[2]).open_link(plain(w[3]));
+        else if (verb == "link_push") return link_push(w);
+        else if (verb == "link_all") link_all(w);
+        else if (verb == "poll") return flow(lanes_.at(w[1]).poll(std::stoul(w[2]), std::stoll(w[3])));
+        else if (verb == "maintain") return number(engine_.maintain(std::stoll(w[1])) ? 1 : 0);
+        else if (verb == "result") return result(results_.at(w[1]));
         else if (verb == "advance") return flow(lanes_.at(w[1]).advance(std::stoll(w[2])));
         else if (verb == "due") return due(w);
         else if (verb == "slot_enable") engine_.enable(plain(w[1]), plain(w[2]), w[3] == "1");
@@ -69,8 +75,9 @@ private:
             const foretick::row row = track.newest_row(static_cast<std::uint32_t>(std::stoul(w[2])));
             return number(row.close_ns) + " " + hex(row.values);
         }
-        if (w[0] != "track_enable") throw std::runtime_error("no call is named " + w[0]);
-        track.enable(w[2] == "1");
+        if (w[0] == "track_enable") track.enable(w[2] == "1");
+        else if (w[0] == "attach") track.attach(results_[w[1]]);
+        else throw std::runtime_error("no call is named " + w[0]);
         return "";
     }
 
@@ -93,16 +100,33 @@ private:
         return out;
     }
 
+    std::vector<slot> slots(const std::string &word) const {
+        if (word[0] != '@') return values<slot>(word);
+        const words part = split(word.substr(1), '+');
+        const auto from = events_.begin() + std::stol(part[0]);
+        return std::vector<slot>(from, from + std::stol(part[1]));
+    }
+
     std::string push(const words &w) {
-        std::vector<slot> events;
-        if (w[2][0] == '@') {
-            const words part = split(w[2].substr(1), '+');
-            const auto from = events_.begin() + std::stol(part[0]);
-            events.assign(from, from + std::stol(part[1]));
-        } else {
-            events = values<slot>(w[2]);
-        }
+        const std::vector<slot> events = slots(w[2]);
         return flow(lanes_.at(w[1]).push(events.data(), events.size()));
+    }
+
+    std::string link_push(const words &w) {
+        const std::vector<slot> events = slots(w[2]);
+        return flow(links_.at(w[1]).push(events.data(), events.size()));
+    }
+
+    void link_all(const words &w) {
+        const std::vector<slot> events = slots(w[2]);
+        foretick::check(links_.at(w[1]).push_all(events.data(), events.size()));
+    }
+
+    static std::string result(const foretick::result_memory &memory) {
+        foretick_prediction_t found{};
+        foretick::check(memory.read(found));
+        if (memory.signal_word() != found.signal) throw std::runtime_error("a signal of another prediction");
+        return prediction(found);
     }
 
     std::string due(const words &w) {
@@ -163,12 +187,14 @@ private:
 
     std::string folder_, root_;
     std::vector<slot> events_;
-    /* The engine goes last, its handles before it. */
+    /* Result memory goes after the engine, which goes after its handles. */
+    std::map<std::string, foretick::result_memory> results_;
     foretick::engine engine_;
     std::map<std::string, foretick::bundle> bundles_;
     std::map<std::string, foretick::lane> lanes_;
     std::map<std::string, foretick::track> tracks_;
     std::map<std::string, foretick::scorer> scorers_;
+    std::map<std::string, foretick::link> links_;
 };
 
 #endif

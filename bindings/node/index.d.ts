@@ -200,6 +200,10 @@ export class Engine extends Handle {
   constructor(options?: string);
   /** Counters, gauges and sampled latencies as Prometheus text. */
   metrics(): string;
+  /** The parts asked for, as JSON. `parts`: `constants.DESCRIBE_*`. */
+  describe(parts: number): string;
+  /** The housekeeping of an engine with `threads = 0`; whether work is left. */
+  maintain(budgetNs: Time): boolean;
   /** Adds a stream, such as `binance_spot:BTCUSDT`; its id. */
   addStream(name: string, options?: string): number;
   /** Reads, verifies and compiles a bundle's folder on a thread of the pool. */
@@ -231,10 +235,36 @@ export class Lane extends Handle {
   push(events: Events, from?: number, slots?: number): Flow;
   /** Promises that nothing known at `untilNs` or before will follow. */
   advance(untilNs: Time): Flow;
+  /** Drains the links, at most so many slots (0: all); every step that closes is predicted and published to result memory. */
+  poll(maxSlots?: number, nowNs?: Time): Flow;
+  /** The way of one producer into this lane. */
+  openLink(options?: string): Link;
   /** Ids of the tracks with a closed step that nobody asked for. */
   due(): bigint[];
   /** A track of a published slot on streams, one a role. `flags`: `constants.TRACK_ANY_STREAM`. */
   openTrack(slot: string, streams: readonly number[], flags?: number): Track;
+}
+
+/** A producer's end of the way into a lane: one caller at a time. */
+export class Link extends Handle {
+  private constructor();
+  /** What the last push did; the next one overwrites it. */
+  readonly flow: Flow;
+  /** Pushes events until one is refused or finds no room; throws FULL when the first finds none. */
+  push(events: Events, from?: number, slots?: number): Flow;
+  /** All of them, or FULL and none. */
+  pushAll(events: Events, from?: number, slots?: number): void;
+}
+
+/** 128 shared bytes that hold a track's newest prediction, read by any worker without entering anything. */
+export class ResultMemory {
+  /** Memory of its own, or that of another one's `bytes`. */
+  constructor(bytes?: Uint8Array);
+  readonly bytes: Uint8Array;
+  /** The 8-byte signal: one atomic load, no call. 0 before the first prediction. */
+  signal(): bigint;
+  /** The whole prediction, in a record that the next read overwrites; throws BUSY while it is being written. */
+  read(): Prediction;
 }
 
 export class Track extends Handle {
@@ -245,6 +275,10 @@ export class Track extends Handle {
   predict(nowNs?: Time): Prediction;
   /** As `predict`, on F unscaled values of the caller's, NaN where one is missing. */
   predictRow(row: ArrayLike<number>, nowNs?: Time): Prediction;
+  /** Attaches result memory: it holds the newest prediction from now on, until the track is closed or other memory is attached. */
+  attach(memory?: ResultMemory): ResultMemory;
+  /** Gives result memory back. */
+  detach(): void;
   /** The host's veto. */
   enable(on: boolean): void;
   /** The newest closed row. `flags`: `constants.ROW_SCALED`. */

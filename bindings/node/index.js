@@ -227,12 +227,26 @@ class Handle {
 
 if (Symbol.dispose) Handle.prototype[Symbol.dispose] = Handle.prototype.close;
 
+// Result memory that the library may still write, by engine: it stays though nobody else has it any more.
+const attached = new Map();
+
 class Engine extends Handle {
   constructor(options = '') {
     super(native.engineOpen(options), native.engineClose);
+    attached.set(this.id, new Map());
+  }
+  close() {
+    super.close();
+    attached.delete(this.id);
   }
   metrics() {
     return native.engineMetrics(this.id);
+  }
+  describe(parts) {
+    return native.engineDescribe(this.id, parts);
+  }
+  maintain(budgetNs) {
+    return native.engineMaintain(this.id, budgetNs) !== 0;
   }
   addStream(name, options = '') {
     return native.streamAdd(this.id, name, options);
@@ -251,7 +265,7 @@ class Engine extends Handle {
     native.slotEnable(this.id, slot, member, on ? 1 : 0);
   }
   openLane(options = '') {
-    return new Lane(native.laneOpen(this.id, options));
+    return new Lane(native.laneOpen(this.id, options), this.id);
   }
   openScorer(slot, model, flags = 0) {
     return new Scorer(native.scorerOpen(this.id, slot, model, flags));
@@ -264,39 +278,67 @@ class Bundle extends Handle {
   }
 }
 
-class Lane extends Handle {
+// The function that pushes events of one memory, made on its first use.
+class Pusher {
   #events = null;
   #push = null;
   #bound = new WeakMap();
-  #advance;
-  #ids = new BigUint64Array(new SharedArrayBuffer(8 * 16));
-  #due;
+  #bind;
 
-  constructor(id) {
-    super(id, native.laneClose);
-    this.flow = new Flow();
-    this.#advance = native.bindAdvance(id, this.flow.bytes, this.flow.bytes);
-    this.#due = native.bindDue(id, this.#ids, this.#ids);
+  constructor(bind) {
+    this.#bind = bind;
   }
 
-  push(events, from = 0, slots = events.slots - from) {
+  of(events) {
     if (events !== this.#events) this.#use(events);
-    this.#push(from, slots);
-    return this.flow;
+    return this.#push;
   }
 
   #use(events) {
     let push = this.#bound.get(events);
     if (push === undefined) {
-      push = native.bindPush(this.id, events.bytes, this.flow.bytes);
+      push = this.#bind(events.bytes);
       this.#bound.set(events, push);
     }
     [this.#events, this.#push] = [events, push];
+  }
+}
+
+class Lane extends Handle {
+  #engine;
+  #pusher;
+  #advance;
+  #poll;
+  #ids = new BigUint64Array(new SharedArrayBuffer(8 * 16));
+  #due;
+
+  constructor(id, engine) {
+    super(id, native.laneClose);
+    this.#engine = engine;
+    this.flow = new Flow();
+    this.#pusher = new Pusher((memory) => native.bindPush(id, memory, this.flow.bytes));
+    this.#poll = native.bindPoll(id, this.flow.bytes, this.flow.bytes);
+    this.#advance = native.bindAdvance(id, this.flow.bytes, this.flow.bytes);
+    this.#due = native.bindDue(id, this.#ids, this.#ids);
+  }
+
+  push(events, from = 0, slots = events.slots - from) {
+    this.#pusher.of(events)(from, slots);
+    return this.flow;
   }
 
   advance(untilNs) {
     this.#advance(untilNs);
     return this.flow;
+  }
+
+  poll(maxSlots = 0, nowNs = 0) {
+    this.#poll(maxSlots, nowNs);
+    return this.flow;
+  }
+
+  openLink(options = '') {
+    return new Link(native.linkOpen(this.id, options));
   }
 
   due() {
@@ -310,8 +352,55 @@ class Lane extends Handle {
   }
 
   openTrack(slot, streams, flags = 0) {
-    return new Track(native.trackOpen(this.id, slot, Uint32Array.from(streams), flags));
+    return new Track(native.trackOpen(this.id, slot, Uint32Array.from(streams), flags), this.#engine);
   }
+}
+
+class Link extends Handle {
+  #pusher;
+
+  constructor(id) {
+    super(id, native.linkClose);
+    this.flow = new Flow();
+    this.#pusher = new Pusher((memory) => native.bindLinkPush(id, memory, this.flow.bytes));
+  }
+
+  push(events, from = 0, slots = events.slots - from) {
+    this.#pusher.of(events)(from, slots, 0);
+    return this.flow;
+  }
+
+  pushAll(events, from = 0, slots = events.slots - from) {
+    this.#pusher.of(events)(from, slots, 1);
+  }
+}
+
+class ResultMemory {
+  #word;
+  #out = new Prediction();
+  #read;
+
+  // Of a worker's: the same memory, by its `bytes`.
+  constructor(bytes = resultBytes()) {
+    this.bytes = bytes;
+    this.#word = new BigUint64Array(bytes.buffer, bytes.byteOffset, 1);
+    this.#read = native.bindResultRead(0n, bytes, this.#out.bytes);
+  }
+
+  signal() {
+    return Atomics.load(this.#word, 0);
+  }
+
+  read() {
+    this.#read();
+    return this.#out;
+  }
+}
+
+// Two cache lines, no third.
+function resultBytes() {
+  const room = new Uint8Array(new SharedArrayBuffer(Prediction.BYTES + 64));
+  return room.subarray(native.alignedAt(room, 64)).subarray(0, Prediction.BYTES);
 }
 
 // Memory for so many records in one array.
@@ -324,12 +413,14 @@ function recordsIn(Record, room, count) {
 }
 
 class Track extends Handle {
+  #engine;
   #predict;
   #row = new Float64Array(new SharedArrayBuffer(8 * 64));
   #predictRow;
 
-  constructor(id) {
+  constructor(id, engine) {
     super(id, native.trackClose);
+    this.#engine = engine;
     this.prediction = new Prediction();
     this.#predict = native.bindPredict(id, this.prediction.bytes, this.prediction.bytes);
     this.#predictRow = native.bindPredictRow(id, this.#row, this.prediction.bytes);
@@ -348,6 +439,22 @@ class Track extends Handle {
     this.#row.set(row);
     this.#predictRow(row.length, nowNs);
     return this.prediction;
+  }
+
+  attach(memory = new ResultMemory()) {
+    native.resultAttach(this.id, memory.bytes);
+    attached.get(this.#engine).set(this.id, memory);
+    return memory;
+  }
+
+  detach() {
+    native.resultAttach(this.id, new Uint8Array(new SharedArrayBuffer(0)));
+    attached.get(this.#engine).delete(this.id);
+  }
+
+  close() {
+    super.close();
+    attached.get(this.#engine)?.delete(this.id);
   }
 
   enable(on) {
@@ -405,7 +512,9 @@ module.exports = {
   Engine,
   Bundle,
   Lane,
+  Link,
   Track,
+  ResultMemory,
   Scorer,
   Events,
   Prediction,

@@ -134,6 +134,28 @@ static void events(const char *folder) {
     CHECK(a.track.newest_details(details) == FORETICK_OK && details.members.size() == 1 && foretick::name_of(details.members[0].name) == "lr");
 }
 
+static void links(const char *folder) {
+    foretick::result_memory memory; /* goes after the engine */
+    host a(folder);
+    foretick_prediction_t out{};
+    CHECK(reinterpret_cast<std::uintptr_t>(&memory) % 64 == 0 && memory.signal_word() == 0);
+    a.track.attach(memory);
+    CHECK(memory.read(out) == FORETICK_OK && foretick::signal(out.signal).action == FORETICK_ACTION_NONE);
+    foretick::link link = a.lane.open_link("slots = 16\n");
+    for (int minute = 0; minute < 8; minute++) CHECK(link.push(bar(1, minute)) == FORETICK_OK);
+    CHECK(link.push(bar(1, 8)) == FORETICK_FULL && thrown([&] { (void)link.push(&memory, 0); }, "") == FORETICK_OK);
+    std::thread poller([&] { CHECK(a.lane.poll(0, START_NS + 8 * MINUTE_NS).predicted == 8); });
+    poller.join();
+    CHECK(memory.read(out) == FORETICK_OK && out.step == 7 && memory.signal_word() == out.signal);
+    const std::array<foretick_bar_t, 2> two = {bar(1, 8), bar(1, 9)};
+    CHECK(link.push_all(two.data(), 4) == FORETICK_OK && link.push(two.data(), 0).taken == 0);
+    a.track.detach();
+    CHECK(a.lane.poll(0, START_NS + 10 * MINUTE_NS).predicted == 2 && memory.read(out) == FORETICK_OK && out.step == 7);
+    CHECK(a.lane.close() == FORETICK_OK && link.push(bar(1, 10)) == FORETICK_WRONG_STATE && link.close() == FORETICK_OK);
+    CHECK(!a.engine.maintain(1000000000) && a.engine.describe(FORETICK_DESCRIBE_STREAMS).find("test:A") != std::string::npos);
+    CHECK(thrown([&] { (void)a.engine.describe(1u << 20); }, "") == FORETICK_INVALID_ARGUMENT);
+}
+
 int main(int argc, char **argv) {
     CHECK(argc == 2 && kinds() == 66);
     foretick::init();
@@ -142,6 +164,7 @@ int main(int argc, char **argv) {
     outlives(argv[1]);
     errors(argv[1]);
     events(argv[1]);
+    links(argv[1]);
     CHECK(foretick::engine::open(options).metrics().find("foretick") != std::string::npos);
     return 0;
 }

@@ -2,10 +2,13 @@
 
 use std::collections::HashMap;
 use std::fmt::Write;
+use std::ptr::NonNull;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytemuck::{Pod, bytes_of, cast_slice};
-use foretick::engine::{Details, Engine, Lane, SCORER_RAW, Scorer, TrackId};
+use foretick::config::LinkOptions;
+use foretick::engine::{Details, Engine, Lane, Link, LinkError, ResultMemory, ResultWriter, SCORER_RAW, Scorer, TrackId};
 use foretick::model::bundle::Bundle;
 use foretick::model::manifest::InputShape;
 use foretick::model::store::Publish;
@@ -22,6 +25,8 @@ pub struct Calls {
     events: Vec<Slot>,
     scorers: HashMap<String, Scorer>,
     tracks: HashMap<String, (String, TrackId)>,
+    results: HashMap<String, &'static ResultMemory>,
+    links: HashMap<String, Link>,
     lanes: HashMap<String, Lane>,
     bundles: HashMap<String, Arc<Bundle>>,
     engine: Option<Engine>,
@@ -105,6 +110,28 @@ impl Calls {
             }
             "track" => return self.track(words),
             "push" => return self.push(words),
+            "link" => {
+                let link = self.lane(words[1]).open_link(LinkOptions::parse(&plain(words[2]))?)?;
+                self.links.insert(words[0].to_owned(), link);
+            }
+            "link_push" => {
+                let slots = self.slots(words[1]);
+                return self.link(words[0]).push(&slots).map(flow).map_err(refused);
+            }
+            "link_all" => {
+                let slots = self.slots(words[1]);
+                return self.link(words[0]).push_all(&slots).map(|_| String::new()).map_err(refused);
+            }
+            "poll" => return Ok(flow(self.lane(words[0]).poll(words[1].parse().unwrap(), words[2].parse().unwrap())?)),
+            "maintain" => {
+                let more = self.engine().maintain(Duration::from_nanos(words[0].parse().unwrap()))?;
+                return Ok(format!(" {}", u8::from(more)));
+            }
+            "result" => {
+                let (memory, read) = (self.results[words[0]], self.results[words[0]].read().unwrap());
+                assert_eq!(memory.signal(), read.signal);
+                return Ok(format!(" {}", hex(bytes_of(&read.comparable()))));
+            }
             "advance" => return Ok(flow(self.lane(words[0]).advance(words[1].parse().unwrap())?)),
             "due" => {
                 let mut due: Vec<u32> = self.lane(words[0]).due().map(|id| id.number).collect();
@@ -125,8 +152,16 @@ impl Calls {
     /// What a track is asked.
     fn asked(&mut self, verb: &str, words: &[&str]) -> Result<String> {
         let (lane, id) = self.tracks[words[0]].clone();
+        let name = words[0].to_owned();
+        let memory = (verb == "attach").then(|| *self.results.entry(name).or_insert_with(|| Box::leak(Box::default())));
         let lane = self.lane(&lane);
         match verb {
+            "attach" => {
+                // SAFETY: leaked, so it outlives the writer, and nobody else writes it.
+                let writer = memory.map(|memory| unsafe { ResultWriter::attach(NonNull::from(memory)) });
+                lane.attach_result(id, writer)?;
+                Ok(String::new())
+            }
             "predict" => Ok(format!(" {}", hex(bytes_of(&lane.predict(id, words[1].parse().unwrap())?.comparable())))),
             "predict_row" => {
                 let prediction = lane.predict_row(id, &values::<f64>(words[2]), words[1].parse().unwrap())?;
@@ -156,6 +191,10 @@ impl Calls {
         self.lanes.get_mut(name).expect("the case opens the lane first")
     }
 
+    fn link(&mut self, name: &str) -> &mut Link {
+        self.links.get_mut(name).expect("the case opens the link first")
+    }
+
     fn publish(&self, words: &[&str]) -> Result<String> {
         let item = |pair: &[&str]| Publish { slot: plain(pair[0]), bundle: self.bundles[pair[1]].clone(), replace: false };
         let items: Vec<Publish> = words.chunks_exact(2).map(item).collect();
@@ -169,11 +208,15 @@ impl Calls {
         Ok(format!(" {}", id.number))
     }
 
-    fn push(&mut self, words: &[&str]) -> Result<String> {
-        let slots = match words[1].strip_prefix('@').and_then(|part| part.split_once('+')) {
+    fn slots(&self, word: &str) -> Vec<Slot> {
+        match word.strip_prefix('@').and_then(|part| part.split_once('+')) {
             Some((from, count)) => self.events[from.parse().unwrap()..][..count.parse().unwrap()].to_vec(),
-            None => values(words[1]),
-        };
+            None => values(word),
+        }
+    }
+
+    fn push(&mut self, words: &[&str]) -> Result<String> {
+        let slots = self.slots(words[1]);
         Ok(flow(self.lane(words[0]).push(&slots).map_err(Error::from)?))
     }
 
@@ -195,6 +238,11 @@ impl Calls {
         }
         Ok(format!(" {}", hex(cast_slice(&out))))
     }
+}
+
+/// Why a link took nothing.
+fn refused(error: LinkError) -> Error {
+    Error::new(error.status(), format!("{error:?}"))
 }
 
 /// Rows that begin every so many bytes, one after the other.

@@ -29,6 +29,7 @@ pub fn all() -> Vec<Script> {
         abstain(),
         switches(),
         swap(),
+        links(),
         given(),
         scorer(),
         networks(),
@@ -349,6 +350,55 @@ fn swap() -> Script {
     decide_bar(&mut s, 6, 2.0);
     s.ok("due l");
     s.ok(&format!("predict n {}", START_NS + 7 * MINUTE_NS));
+    s
+}
+
+fn links() -> Script {
+    let mut s = Script::new("links", "Two producers and a poll: taken in the order of time, predicted, published to result memory; full, conflated, refused.");
+    market_track(&mut s);
+    s.ok("attach t");
+    s.ok("result t");
+    s.ok("link own l -");
+    s.ok(&format!("link leader l {}", text("slots = 256\n")));
+    let slots = market();
+    let (mut at, mut end_ns) = (0, i64::MIN);
+    for event in each(&slots) {
+        let known_ns = gate::head(event).unwrap().known_ns;
+        if known_ns > end_ns && at > 0 {
+            s.ok(&format!("poll l 0 {end_ns}"));
+            s.ok("result t");
+        }
+        end_ns = (known_ns + 100 * MS - 1) / (100 * MS) * (100 * MS);
+        let link = if event_stream(event) == OWN { "own" } else { "leader" };
+        s.ok(&format!("link_push {link} @{at}+{}", event.len()));
+        at += event.len();
+    }
+    s.about("A promise of every producer closes the step that is open; a poll by so many slots takes whole events.");
+    for link in ["own", "leader"] {
+        s.ok(&format!("link_push {link} {}", hex(bytemuck::bytes_of(&Mark { argument: end_ns, ..mark(MARK_ADVANCE, u32::MAX, end_ns) }))));
+    }
+    s.ok(&format!("poll l 1 {end_ns}"));
+    s.ok(&format!("poll l 0 {end_ns}"));
+    s.ok("result t");
+    s.ok("details t");
+    s.about("Full: what fits is taken, then nothing; all or none.");
+    s.ok(&format!("link small l {}", text("slots = 16\n")));
+    s.call("link_all small @0+20", "FULL");
+    s.ok("link_push small @0+40");
+    s.call("link_push small @0+6", "FULL");
+    s.ok(&format!("poll l 0 {end_ns}"));
+    s.about("A waiting quote is replaced by the newer one of its stream.");
+    s.ok(&format!("link latest l {}", text("conflate = [\"quote\"]\n")));
+    s.ok(&format!("link_push latest {}", hex(bytemuck::cast_slice(quote(OWN, 10_000, 99.0, 101.0).slots()))));
+    s.ok(&format!("link_push latest {}", hex(bytemuck::cast_slice(quote(OWN, 10_001, 99.5, 101.0).slots()))));
+    s.ok(&format!("poll l 0 {}", end_ns + MS));
+    s.about("Refused by the producer's end: nothing is taken.");
+    s.call(&format!("link_push own {}", hex(bytemuck::bytes_of(&Trade { price: f64::NAN, ..trade(OWN, 10_002, 1.0) }))), "NOT_FINITE");
+    s.call(&format!("link_all own {}", hex(bytemuck::bytes_of(&trade(9, 10_002, 1.0)))), "UNKNOWN_STREAM");
+    s.call("poll l 0 0", "INVALID_ARGUMENT");
+    s.call("poll l 0 -1", "INVALID_ARGUMENT");
+    s.call(&format!("link none l {}", text("slots = 100\n")), "CONFIG_VALUE");
+    s.ok("maintain 10000000000");
     s
 }
 

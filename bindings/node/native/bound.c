@@ -50,16 +50,53 @@ static foretick_flow_t *flow_of(const bound_t *bound) {
     return flow;
 }
 
+/* Where the slots begin that a push names; NULL when they are not there, and then an exception is pending. */
+static const void *events_of(call_t *call, const bound_t *bound, size_t *slots) {
+    size_t from = read_size(call, 0), room = bound->in.bytes / 64;
+    *slots = read_size(call, 1);
+    if (call->ok && (from > room || *slots > room - from)) {
+        (void)napi_throw_range_error(call->env, "ERR_OUT_OF_RANGE", "the slots reach past the end of the events");
+        call->ok = false;
+    }
+    return call->ok ? bound->in.data + 64 * from : NULL;
+}
+
 /* push(from, slots) */
 static napi_value push(napi_env env, napi_callback_info info) {
     call_t call = call_of(env, info);
     const bound_t *bound = (const bound_t *)call.data;
-    size_t from = read_size(&call, 0), slots = read_size(&call, 1), room = bound->in.bytes / 64;
-    if (call.ok && (from > room || slots > room - from)) {
-        (void)napi_throw_range_error(env, "ERR_OUT_OF_RANGE", "the slots reach past the end of the events");
-        return NULL;
-    }
-    if (call.ok) (void)call_check(&call, foretick_lane_push((foretick_lane_t){ bound->id }, bound->in.data + 64 * from, slots, flow_of(bound)));
+    size_t slots;
+    const void *events = events_of(&call, bound, &slots);
+    if (call.ok) (void)call_check(&call, foretick_lane_push((foretick_lane_t){ bound->id }, events, slots, flow_of(bound)));
+    return NULL;
+}
+
+/* linkPush(from, slots, all): all or none, without a flow, when `all` is 1 */
+static napi_value link_push(napi_env env, napi_callback_info info) {
+    call_t call = call_of(env, info);
+    const bound_t *bound = (const bound_t *)call.data;
+    size_t slots;
+    const void *events = events_of(&call, bound, &slots);
+    bool all = read_u32(&call, 2) == 1;
+    if (call.ok) (void)call_check(&call, foretick_link_push((foretick_link_t){ bound->id }, events, slots, all ? NULL : flow_of(bound)));
+    return NULL;
+}
+
+/* poll(maxSlots, nowNs) */
+static napi_value poll(napi_env env, napi_callback_info info) {
+    call_t call = call_of(env, info);
+    const bound_t *bound = (const bound_t *)call.data;
+    size_t most = read_size(&call, 0);
+    int64_t now_ns = read_time(&call, 1);
+    if (call.ok) (void)call_check(&call, foretick_lane_poll((foretick_lane_t){ bound->id }, most, now_ns, flow_of(bound)));
+    return NULL;
+}
+
+/* read(): the newest prediction of result memory, into the other record */
+static napi_value result_read(napi_env env, napi_callback_info info) {
+    call_t call = call_of(env, info);
+    const bound_t *bound = (const bound_t *)call.data;
+    (void)call_check(&call, foretick_result_read(bound->in.data, (foretick_prediction_t *)(void *)bound->out.data));
     return NULL;
 }
 
@@ -110,13 +147,25 @@ static napi_value predict_row(napi_env env, napi_callback_info info) {
 
 static napi_value bind_push(napi_env env, napi_callback_info info) { return bind(env, info, push, sizeof(foretick_flow_t)); }
 static napi_value bind_advance(napi_env env, napi_callback_info info) { return bind(env, info, advance, sizeof(foretick_flow_t)); }
+static napi_value bind_poll(napi_env env, napi_callback_info info) { return bind(env, info, poll, sizeof(foretick_flow_t)); }
+static napi_value bind_link_push(napi_env env, napi_callback_info info) { return bind(env, info, link_push, sizeof(foretick_flow_t)); }
 static napi_value bind_due(napi_env env, napi_callback_info info) { return bind(env, info, due, 0); }
 static napi_value bind_predict(napi_env env, napi_callback_info info) { return bind(env, info, predict, sizeof(foretick_prediction_t)); }
 static napi_value bind_predict_row(napi_env env, napi_callback_info info) { return bind(env, info, predict_row, sizeof(foretick_prediction_t)); }
 
+/* bindResultRead(0n, memory, out): memory of a prediction too */
+static napi_value bind_result_read(napi_env env, napi_callback_info info) {
+    call_t call = call_of(env, info);
+    if (read_memory(&call, 1, true).bytes < sizeof(foretick_prediction_t)) call_wrong(&call, "result memory is 128 bytes");
+    return call.ok ? bind(env, info, result_read, sizeof(foretick_prediction_t)) : NULL;
+}
+
 void add_bound(napi_env env, napi_value exports) {
     add_function(env, exports, "bindPush", bind_push);
     add_function(env, exports, "bindAdvance", bind_advance);
+    add_function(env, exports, "bindPoll", bind_poll);
+    add_function(env, exports, "bindLinkPush", bind_link_push);
+    add_function(env, exports, "bindResultRead", bind_result_read);
     add_function(env, exports, "bindDue", bind_due);
     add_function(env, exports, "bindPredict", bind_predict);
     add_function(env, exports, "bindPredictRow", bind_predict_row);

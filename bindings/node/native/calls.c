@@ -6,31 +6,38 @@ static foretick_lane_t lane_at(call_t *call, size_t at) { return (foretick_lane_
 static foretick_track_t track_at(call_t *call, size_t at) { return (foretick_track_t){ read_handle(call, at) }; }
 static foretick_bundle_t bundle_at(call_t *call, size_t at) { return (foretick_bundle_t){ read_handle(call, at) }; }
 static foretick_scorer_t scorer_at(call_t *call, size_t at) { return (foretick_scorer_t){ read_handle(call, at) }; }
+static foretick_link_t link_at(call_t *call, size_t at) { return (foretick_link_t){ read_handle(call, at) }; }
 
 /* A text that a call writes: asked for its length first, which may grow meanwhile. */
-typedef foretick_status_t (*writer_t)(uint64_t id, char *buf, size_t cap, size_t *len);
+typedef foretick_status_t (*writer_t)(uint64_t id, uint32_t parts, char *buf, size_t cap, size_t *len);
 
-static foretick_status_t write_build_info(uint64_t id, char *buf, size_t cap, size_t *len) {
+static foretick_status_t write_build_info(uint64_t id, uint32_t parts, char *buf, size_t cap, size_t *len) {
     (void)id;
+    (void)parts;
     return foretick_build_info(buf, cap, len);
 }
-static foretick_status_t write_metrics(uint64_t id, char *buf, size_t cap, size_t *len) {
+static foretick_status_t write_metrics(uint64_t id, uint32_t parts, char *buf, size_t cap, size_t *len) {
+    (void)parts;
     return foretick_engine_metrics((foretick_engine_t){ id }, buf, cap, len);
 }
-static foretick_status_t write_bundle(uint64_t id, char *buf, size_t cap, size_t *len) {
+static foretick_status_t write_bundle(uint64_t id, uint32_t parts, char *buf, size_t cap, size_t *len) {
+    (void)parts;
     return foretick_bundle_describe((foretick_bundle_t){ id }, buf, cap, len);
 }
+static foretick_status_t write_engine(uint64_t id, uint32_t parts, char *buf, size_t cap, size_t *len) {
+    return foretick_engine_describe((foretick_engine_t){ id }, parts, buf, cap, len);
+}
 
-static napi_value written(call_t *call, writer_t writer, uint64_t id) {
+static napi_value written(call_t *call, writer_t writer, uint64_t id, uint32_t parts) {
     napi_value text = NULL;
     char *buf = NULL;
     size_t cap = 0, len = 0;
-    foretick_status_t status = call->ok ? writer(id, NULL, 0, &len) : FORETICK_OK;
+    foretick_status_t status = call->ok ? writer(id, parts, NULL, 0, &len) : FORETICK_OK;
     while (call->ok && (status == FORETICK_BUFFER_TOO_SMALL || (status == FORETICK_OK && len > cap))) {
         free(buf);
         cap = len;
         buf = (char *)malloc(cap);
-        status = buf == NULL ? FORETICK_OUT_OF_MEMORY : writer(id, buf, cap, &len);
+        status = buf == NULL ? FORETICK_OUT_OF_MEMORY : writer(id, parts, buf, cap, &len);
     }
     if (call_check(call, status)) text = give_text(call, buf == NULL ? "" : buf, len);
     free(buf);
@@ -39,7 +46,7 @@ static napi_value written(call_t *call, writer_t writer, uint64_t id) {
 
 static napi_value build_info(napi_env env, napi_callback_info info) {
     call_t call = call_of(env, info);
-    return written(&call, write_build_info, 0);
+    return written(&call, write_build_info, 0, 0);
 }
 
 static napi_value now_ns(napi_env env, napi_callback_info info) {
@@ -84,7 +91,25 @@ static napi_value engine_close(napi_env env, napi_callback_info info) {
 static napi_value engine_metrics(napi_env env, napi_callback_info info) {
     call_t call = call_of(env, info);
     uint64_t engine = read_handle(&call, 0);
-    return written(&call, write_metrics, engine);
+    return written(&call, write_metrics, engine, 0);
+}
+
+/* engineDescribe(engine, parts) */
+static napi_value engine_describe(napi_env env, napi_callback_info info) {
+    call_t call = call_of(env, info);
+    uint64_t engine = read_handle(&call, 0);
+    uint32_t parts = read_u32(&call, 1);
+    return written(&call, write_engine, engine, parts);
+}
+
+/* engineMaintain(engine, budgetNs): whether work is left */
+static napi_value engine_maintain(napi_env env, napi_callback_info info) {
+    call_t call = call_of(env, info);
+    foretick_engine_t engine = engine_at(&call, 0);
+    int64_t budget_ns = read_time(&call, 1);
+    int32_t more = 0;
+    if (call.ok) (void)call_check(&call, foretick_engine_maintain(engine, budget_ns, &more));
+    return give_u32(&call, (uint32_t)more);
 }
 
 /* streamAdd(engine, name, options) */
@@ -170,7 +195,7 @@ static napi_value bundle_open(napi_env env, napi_callback_info info) {
 static napi_value bundle_describe(napi_env env, napi_callback_info info) {
     call_t call = call_of(env, info);
     uint64_t bundle = read_handle(&call, 0);
-    return written(&call, write_bundle, bundle);
+    return written(&call, write_bundle, bundle, 0);
 }
 
 #define CLOSE(noun)                                                                              \
@@ -184,6 +209,7 @@ CLOSE(bundle)
 CLOSE(lane)
 CLOSE(track)
 CLOSE(scorer)
+CLOSE(link)
 
 /* One of the pairs of slotPublish; false when it is none. */
 static bool read_item(call_t *call, uint32_t at, uint32_t flags, foretick_publish_t *item) {
@@ -253,6 +279,35 @@ static napi_value lane_open(napi_env env, napi_callback_info info) {
     if (call.ok) (void)call_check(&call, foretick_lane_open(engine, options.data, options.len, &lane));
     text_free(&options);
     return give_u64(&call, lane.id);
+}
+
+/* linkOpen(lane, options) */
+static napi_value link_open(napi_env env, napi_callback_info info) {
+    call_t call = call_of(env, info);
+    foretick_lane_t lane = lane_at(&call, 0);
+    text_t options = read_text(&call, 1);
+    foretick_link_t link = { 0 };
+    if (call.ok) (void)call_check(&call, foretick_link_open(lane, options.data, options.len, &link));
+    text_free(&options);
+    return give_u64(&call, link.id);
+}
+
+/* resultAttach(track, memory): shared memory, which the caller keeps until it is given back; an empty array gives back what there was */
+static napi_value result_attach(napi_env env, napi_callback_info info) {
+    call_t call = call_of(env, info);
+    foretick_track_t track = track_at(&call, 0);
+    memory_t memory = read_memory(&call, 1, true);
+    if (call.ok) (void)call_check(&call, foretick_result_attach(track, memory.bytes == 0 ? NULL : memory.data, memory.bytes));
+    return give_nothing(&call);
+}
+
+/* alignedAt(memory, bytes): the first offset at which its address is a multiple of so many bytes */
+static napi_value aligned_at(napi_env env, napi_callback_info info) {
+    call_t call = call_of(env, info);
+    memory_t memory = read_memory(&call, 0, true);
+    uint32_t bytes = read_u32(&call, 1);
+    if (call.ok && bytes == 0) call_wrong(&call, "an alignment is above 0");
+    return give_u32(&call, call.ok ? (uint32_t)((bytes - (uintptr_t)memory.data % bytes) % bytes) : 0);
 }
 
 /* trackOpen(lane, slot, Uint32Array of streams, flags) */
@@ -368,6 +423,8 @@ void add_calls(napi_env env, napi_value exports) {
     add_function(env, exports, "engineOpen", engine_open);
     add_function(env, exports, "engineClose", engine_close);
     add_function(env, exports, "engineMetrics", engine_metrics);
+    add_function(env, exports, "engineDescribe", engine_describe);
+    add_function(env, exports, "engineMaintain", engine_maintain);
     add_function(env, exports, "streamAdd", stream_add);
     add_function(env, exports, "bundleOpen", bundle_open);
     add_function(env, exports, "bundleOpenSync", bundle_open_sync);
@@ -377,6 +434,10 @@ void add_calls(napi_env env, napi_value exports) {
     add_function(env, exports, "slotEnable", slot_enable);
     add_function(env, exports, "laneOpen", lane_open);
     add_function(env, exports, "laneClose", lane_close);
+    add_function(env, exports, "linkOpen", link_open);
+    add_function(env, exports, "linkClose", link_close);
+    add_function(env, exports, "resultAttach", result_attach);
+    add_function(env, exports, "alignedAt", aligned_at);
     add_function(env, exports, "trackOpen", track_open);
     add_function(env, exports, "trackClose", track_close);
     add_function(env, exports, "trackEnable", track_enable);

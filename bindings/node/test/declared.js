@@ -37,7 +37,7 @@ const folder = process.argv[2];
 engine.publish({ s: engine.openBundleSync(folder) });
 const lane = engine.openLane();
 const track = lane.openTrack('s', [engine.addStream('test:A')]);
-const objects = { Engine: engine, Lane: lane, Track: track, Bundle: engine.openBundleSync(folder), Scorer: engine.openScorer('s', 'lr'), Events: new foretick.Events(1) };
+const objects = { Engine: engine, Lane: lane, Link: lane.openLink(), Track: track, ResultMemory: track.attach(), Bundle: engine.openBundleSync(folder), Scorer: engine.openScorer('s', 'lr'), Events: new foretick.Events(1) };
 const records = ['Prediction', 'Flow', 'Output', 'Member', 'DetailsRecord', 'ScorerInfo'];
 
 for (const name of [...Object.keys(objects), ...records]) {

@@ -2,7 +2,7 @@
 'use strict';
 
 const assert = require('assert');
-const { Engine, Events, constants, reasons, bookSlots } = require('..');
+const { Engine, Events, ResultMemory, constants, reasons, bookSlots } = require('..');
 
 const [START_NS, MINUTE_NS] = [1704067200000000000n, 60000000000n];
 const OPTIONS = 'clock = "host"\nthreads = 0\n';
@@ -70,6 +70,39 @@ function memory() {
   engine.close();
 }
 
+// A producer, a poll, a reader; and memory that stays while the library writes it, though nobody else has it.
+async function links() {
+  const { engine, lane, track } = opened();
+  const memory = track.attach();
+  const link = lane.openLink('slots = 16\n');
+  assert.deepStrictEqual([memory.signal(), memory.read().action], [0n, constants.ACTION_NONE]);
+  assert.strictEqual(link.push(bar(0)).taken, 2);
+  for (let minute = 1; minute < 8; minute++) link.pushAll(bar(minute));
+  assert.throws(() => link.pushAll(bar(8)), failed('FULL'));
+  assert.strictEqual(lane.poll(0, START_NS + 8n * MINUTE_NS).predicted, 8);
+  assert.deepStrictEqual([memory.read().step, memory.signal()], [7n, memory.read().signal]);
+  assert.strictEqual(new ResultMemory(memory.bytes).signal(), memory.signal());
+  assert.throws(() => new ResultMemory(memory.bytes.subarray(0, 64)), TypeError);
+  track.detach();
+  link.push(bar(8));
+  lane.poll(0, START_NS + 9n * MINUTE_NS);
+  assert.strictEqual(memory.read().step, 7n);
+  const others = Array.from({ length: 50 }, () => lane.openTrack('s', [1]));
+  const held = others.map((other) => new WeakRef(other.attach()));
+  for (let round = 9; round < 19; round++) {
+    // A WeakRef keeps what it gave until its job has ended.
+    await new Promise(setImmediate);
+    if (global.gc) global.gc();
+    assert.ok(held.every((memory) => memory.deref() !== undefined));
+    link.push(bar(round));
+    assert.strictEqual(lane.poll(0, START_NS + BigInt(round + 1) * MINUTE_NS).predicted, 51);
+  }
+  assert.strictEqual(engine.maintain(10 ** 9), false);
+  assert.ok(JSON.parse(engine.describe(constants.DESCRIBE_STREAMS)).streams.length === 1);
+  engine.close();
+  assert.throws(() => link.push(bar(0)), failed('INVALID_HANDLE'));
+}
+
 // Functions that hold memory become garbage with it.
 function collected() {
   const { engine, lane } = opened();
@@ -92,7 +125,7 @@ async function pool() {
 closes();
 memory();
 collected();
-pool().then(() => {
+links().then(pool).then(() => {
   // Left open: the environment closes it. One is still busy opening a bundle.
   const { engine } = opened();
   engine.openBundle(folder).catch(() => {});

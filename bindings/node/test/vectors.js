@@ -15,7 +15,7 @@ const flow = (made) => [made.closed, made.taken, made.reasons, made.skipped, mad
 // What a case has opened, by its names.
 class Calls {
   constructor(folder, root) {
-    [this.folder, this.root, this.named] = [folder, root, new Map()];
+    [this.folder, this.root, this.named, this.results] = [folder, root, new Map(), new Map()];
   }
 
   answer(call) {
@@ -61,10 +61,35 @@ class Calls {
     this.named.set(name, track);
     return [track.index];
   }
+  slots(events) {
+    return events.startsWith('@') ? [this.events, ...events.slice(1).split('+').map(Number)] : [foretick.Events.of(raw(events))];
+  }
   push(lane, events) {
-    if (!events.startsWith('@')) return flow(this.at(lane).push(foretick.Events.of(raw(events))));
-    const [from, slots] = events.slice(1).split('+').map(Number);
-    return flow(this.at(lane).push(this.events, from, slots));
+    return flow(this.at(lane).push(...this.slots(events)));
+  }
+  link(name, lane, options) {
+    this.named.set(name, this.at(lane).openLink(plain(options)));
+  }
+  link_push(link, events) {
+    return flow(this.at(link).push(...this.slots(events)));
+  }
+  link_all(link, events) {
+    this.at(link).pushAll(...this.slots(events));
+  }
+  poll(lane, slots, nowNs) {
+    return flow(this.at(lane).poll(Number(slots), BigInt(nowNs)));
+  }
+  attach(track) {
+    this.results.set(track, this.at(track).attach());
+  }
+  result(track) {
+    const memory = this.results.get(track);
+    const found = memory.read();
+    if (memory.signal() !== found.signal) throw new Error('a signal of another prediction');
+    return [digits(found.comparable().bytes)];
+  }
+  maintain(budgetNs) {
+    return [this.case.maintain(BigInt(budgetNs)) ? 1 : 0];
   }
   advance(lane, untilNs) {
     return flow(this.at(lane).advance(BigInt(untilNs)));

@@ -24,6 +24,7 @@ from .constants import (
     Action,
     Backend,
     BarKnown,
+    Describe,
     Event,
     Kind,
     MarkCode,
@@ -35,7 +36,7 @@ from .constants import (
     Status,
     Task,
 )
-from .engine import Bundle, Details, Engine, Lane, Row, Scorer, Track, build_info, now_ns
+from .engine import Bundle, Details, Engine, Lane, Link, ResultMemory, Row, Scorer, Track, build_info, now_ns
 from .events import Events
 from .native import Error, status_name
 from .records import (
@@ -62,8 +63,8 @@ from .records import (
 
 __all__ = [
     "PUBLISH_REPLACE", "ROW_SCALED", "SCORER_RAW", "TRACK_ANY_STREAM",
-    "Action", "Backend", "Bar", "BarKnown", "Block", "Book", "Bundle", "Delta", "Details", "Engine", "Error", "Event", "Events", "Flow", "Gas",
-    "Kind", "Lane", "Level", "Liquidation", "Mark", "MarkCode", "Member", "Output", "Pending", "Phase", "Pool", "Prediction", "Quote", "Reason",
-    "Row", "Rung", "Scalar", "Scorer", "Side", "Signal", "Status", "Task", "Track", "Trade", "book_slots", "build_info", "constants", "delta_slots",
+    "Action", "Backend", "Bar", "BarKnown", "Block", "Book", "Bundle", "Delta", "Describe", "Details", "Engine", "Error", "Event", "Events", "Flow", "Gas",
+    "Kind", "Lane", "Level", "Link", "Liquidation", "Mark", "MarkCode", "Member", "Output", "Pending", "Phase", "Pool", "Prediction", "Quote", "Reason",
+    "ResultMemory", "Row", "Rung", "Scalar", "Scorer", "Side", "Signal", "Status", "Task", "Track", "Trade", "book_slots", "build_info", "constants", "delta_slots",
     "now_ns", "records", "status_name",
 ]  # fmt: skip

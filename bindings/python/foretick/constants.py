@@ -219,6 +219,17 @@ class Task(IntEnum):
     RISK = 5
 
 
+class Describe(IntFlag):
+    """Parts of what an engine says of itself."""
+
+    CONFIG = 1
+    STREAMS = 2
+    LANES = 4
+    TRACKS = 8
+    SLOTS = 16
+    BACKENDS = 32
+
+
 class BarKnown(IntFlag):
     """Fields of a bar that are known."""
 

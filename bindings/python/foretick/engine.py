@@ -1,4 +1,4 @@
-"""Engine, bundle, lane, track, scorer: handles that close themselves.
+"""Engine, bundle, lane, link, track, scorer: handles that close themselves.
 
 A handle keeps what it was opened from alive, so the garbage collector may take them in any order and never one that a call is inside of.
 Hot calls write into one record a handle, which the next call overwrites; `copy()` keeps it.
@@ -17,12 +17,13 @@ from typing import Any
 from .constants import SCORER_RAW, Status
 from .events import Events
 from .native import check, failure, function, grown
-from .records import SLOT_BYTES, DetailsRecord, EventRecord, Flow, Member, Output, Prediction, Publish, ScorerInfo, f64, i64, size_t, u32, u64
+from .records import SLOT_BYTES, DetailsRecord, EventRecord, Flow, Member, Output, Prediction, Publish, ScorerInfo, f64, i32, i64, size_t, u32, u64
 
 # One function object a name, made once.
 _NAMES = (
     "engine_open engine_close engine_metrics stream_add bundle_open bundle_describe bundle_close slot_publish slot_enable lane_open lane_close"
-    " lane_push lane_advance lane_due track_open track_close track_predict track_predict_row track_enable track_row track_details scorer_open"
+    " lane_push lane_advance lane_due lane_poll link_open link_push link_close engine_describe engine_maintain result_attach result_signal"
+    " result_read track_open track_close track_predict track_predict_row track_enable track_row track_details scorer_open"
     " scorer_info scorer_run scorer_close build_info now_ns"
 )
 _call: dict[str, Callable[..., int]] = {name: function(name) for name in _NAMES.split()}
@@ -50,19 +51,30 @@ def now_ns() -> int:
     return _call["now_ns"]()
 
 
-def _close_quietly(close: Callable[[int], int], number: int) -> None:
-    """Whoever lets a handle go cannot be told; one whose engine was closed before is stale, which is fine."""
-    close(number)
+# Handles that were let go while another thread was inside their lane, with the memory that the library may still write.
+_waiting: list[tuple[Callable[[int], int], int, object]] = []
+
+
+def _close_quietly(close: Callable[[int], int], number: int, memory: list[object]) -> None:
+    """Whoever lets a handle go cannot be told; one whose engine was closed before is stale, which is fine.
+
+    One that is BUSY is closed with the next that goes; its memory stays until then.
+    """
+    waiting = [(close, number, memory), *_waiting]
+    _waiting.clear()
+    _waiting.extend(one for one in waiting if one[0](one[1]) == Status.BUSY)
 
 
 class Handle:
     """What every noun has: a number, and what it was opened from."""
 
-    __slots__ = ("id", "_owner", "_close", "_finalizer", "__weakref__")
+    __slots__ = ("id", "_owner", "_close", "_finalizer", "_memory", "__weakref__")
 
     def __init__(self, close: str, number: int, owner: Handle | None) -> None:
         self.id, self._owner, self._close = number, owner, _call[close]
-        self._finalizer = weakref.finalize(self, _close_quietly, self._close, number)
+        # What the library writes until this is closed; the finalizer has it too.
+        self._memory: list[object] = []
+        self._finalizer = weakref.finalize(self, _close_quietly, self._close, number, self._memory)
         # At the interpreter's end the engine closes what was opened from it.
         self._finalizer.atexit = owner is None
 
@@ -78,6 +90,7 @@ class Handle:
             if answer not in (Status.OK, Status.INVALID_HANDLE):
                 raise failure(answer)
             self._finalizer.detach()
+            self._memory.clear()
 
     def __enter__(self) -> Any:
         return self
@@ -100,6 +113,16 @@ class Engine(Handle):
     def metrics(self) -> str:
         """Counters, gauges and sampled latencies as Prometheus text."""
         return grown(lambda *room: _call["engine_metrics"](self.id, *room))
+
+    def describe(self, parts: int) -> str:
+        """The parts asked for, as JSON. `parts`: `Describe`."""
+        return grown(lambda *room: _call["engine_describe"](self.id, parts, *room))
+
+    def maintain(self, budget_ns: int) -> bool:
+        """The housekeeping of an engine with `threads = 0`; whether work is left."""
+        more = i32()
+        check(_call["engine_maintain"](self.id, budget_ns, ctypes.addressof(more)))
+        return more.value != 0
 
     def add_stream(self, name: str, options: str = "") -> int:
         """Adds a stream, such as `binance_spot:BTCUSDT`; its id."""
@@ -145,13 +168,13 @@ class Bundle(Handle):
 class Lane(Handle):
     """A lane. `flow` is what the last push or advance did."""
 
-    __slots__ = ("flow", "_flow_address", "_push", "_advance")
+    __slots__ = ("flow", "_flow_address", "_push", "_advance", "_poll")
 
     def __init__(self, number: int, engine: Engine) -> None:
         super().__init__("lane_close", number, engine)
         self.flow = Flow(struct_size=ctypes.sizeof(Flow))
         self._flow_address = ctypes.addressof(self.flow)
-        self._push, self._advance = _call["lane_push"], _call["lane_advance"]
+        self._push, self._advance, self._poll = _call["lane_push"], _call["lane_advance"], _call["lane_poll"]
 
     def push(self, events: Events | EventRecord, start: int = 0, slots: int | None = None) -> Flow:
         """Takes events until one closes a step or all are taken; `flow.taken` says how far.
@@ -159,13 +182,7 @@ class Lane(Handle):
         `events`: one event, or from slot `start` on so many slots of several. An error means that the first was refused and
         nothing was taken.
         """
-        if isinstance(events, Events):
-            count = events.slots - start if slots is None else slots
-            if not 0 <= start <= start + count <= events.slots:
-                raise IndexError(f"slots {start} to {start + count} of {events.slots}")
-            address = events.address + start * SLOT_BYTES
-        else:
-            address, count = ctypes.addressof(events), min(events.slots, ctypes.sizeof(events) // SLOT_BYTES)
+        address, count = _place(events, start, slots)
         answer = self._push(self.id, address, count, self._flow_address)
         if answer:
             raise failure(answer)
@@ -177,6 +194,17 @@ class Lane(Handle):
         if answer:
             raise failure(answer)
         return self.flow
+
+    def poll(self, max_slots: int = 0, now_ns: int = 0) -> Flow:
+        """Drains the links, at most so many slots (0: all); every step that closes is predicted and published to result memory."""
+        answer = self._poll(self.id, max_slots, now_ns, self._flow_address)
+        if answer:
+            raise failure(answer)
+        return self.flow
+
+    def open_link(self, options: str = "") -> Link:
+        """The way of one producer's thread into this lane."""
+        return Link(_opened("link_open", self.id, *_text(options)), self)
 
     def due(self) -> list[int]:
         """Ids of the tracks with a closed step that nobody asked for."""
@@ -193,6 +221,64 @@ class Lane(Handle):
         """
         ids = (u32 * len(streams))(*streams)
         return Track(_opened("track_open", self.id, *_text(slot), ctypes.addressof(ids), len(ids), flags), self)
+
+
+def _place(events: Events | EventRecord, start: int, slots: int | None) -> tuple[int, int]:
+    """Address and slots of what is to be pushed."""
+    if not isinstance(events, Events):
+        return ctypes.addressof(events), min(events.slots, ctypes.sizeof(events) // SLOT_BYTES)
+    count = events.slots - start if slots is None else slots
+    if not 0 <= start <= start + count <= events.slots:
+        raise IndexError(f"slots {start} to {start + count} of {events.slots}")
+    return events.address + start * SLOT_BYTES, count
+
+
+class Link(Handle):
+    """A producer's end of the way into a lane. `flow` is what the last push did."""
+
+    __slots__ = ("flow", "_flow_address", "_push")
+
+    def __init__(self, number: int, lane: Lane) -> None:
+        super().__init__("link_close", number, lane)
+        self.flow = Flow(struct_size=ctypes.sizeof(Flow))
+        self._flow_address, self._push = ctypes.addressof(self.flow), _call["link_push"]
+
+    def push(self, events: Events | EventRecord, start: int = 0, slots: int | None = None) -> Flow:
+        """Pushes events until one is refused or finds no room; FULL when the first finds none."""
+        address, count = _place(events, start, slots)
+        answer = self._push(self.id, address, count, self._flow_address)
+        if answer:
+            raise failure(answer)
+        return self.flow
+
+    def push_all(self, events: Events | EventRecord, start: int = 0, slots: int | None = None) -> None:
+        """All of them, or FULL and none."""
+        address, count = _place(events, start, slots)
+        check(self._push(self.id, address, count, None))
+
+
+class ResultMemory:
+    """128 bytes that hold a track's newest prediction, read without entering anything, by any thread."""
+
+    __slots__ = ("address", "memory", "_read", "_signal")
+
+    def __init__(self) -> None:
+        self.memory = (ctypes.c_char * 192)()
+        # Two cache lines, no third.
+        self.address = -(-ctypes.addressof(self.memory) // 64) * 64
+        self._signal, self._read = _call["result_signal"], _call["result_read"]
+
+    def signal(self) -> int:
+        """The 8-byte signal: one atomic load. 0 before the first prediction."""
+        return self._signal(self.address)
+
+    def read(self) -> Prediction:
+        """A whole copy; BUSY while it is being written: the next look has it."""
+        out = Prediction()
+        answer = self._read(self.address, ctypes.addressof(out))
+        if answer:
+            raise failure(answer)
+        return out
 
 
 @dataclass(frozen=True)
@@ -242,6 +328,17 @@ class Track(Handle):
         if answer:
             raise failure(answer)
         return self.prediction
+
+    def attach(self, memory: ResultMemory) -> ResultMemory:
+        """Attaches result memory: it holds the newest prediction from now on, until the track is closed or other memory is attached."""
+        check(_call["result_attach"](self.id, memory.address, 128))
+        self._memory[:] = [memory]
+        return memory
+
+    def detach(self) -> None:
+        """Gives result memory back."""
+        check(_call["result_attach"](self.id, None, 0))
+        self._memory.clear()
 
     def enable(self, on: bool = True) -> None:
         """The host's veto: while a track is off its predictions abstain with HOST_VETO. Any thread."""

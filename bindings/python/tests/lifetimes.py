@@ -9,6 +9,7 @@ import os
 import random
 import sys
 import threading
+import weakref
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -96,7 +97,7 @@ def collected(folder, rounds):
     stop, failures = threading.Event(), []
 
     def caller():
-        _, lane, track = opened(folder)  # the engine has no name of its own any more
+        lane, track = opened(folder)[1:]  # nobody has the engine but they
         minute = 0
         while not stop.is_set():
             lane.push(bar(1, minute))
@@ -167,6 +168,87 @@ def closed_under_callers(folder, rounds):
         engine.close()
 
 
+def pipelined(folder):
+    """A producer's thread, a poller's, and a reader that makes no call to the engine."""
+    engine, lane, track = opened(folder)
+    memory, link = track.attach(foretick.ResultMemory()), lane.open_link("slots = 16\n")
+    assert memory.address % 64 == 0 and memory.signal() == 0 and memory.read().action == foretick.Action.NONE
+    steps = 200
+
+    def produce():
+        for minute in range(steps):
+            while True:
+                try:
+                    link.push_all(bar(1, minute))
+                    break
+                except foretick.Error as error:
+                    assert error.status == Status.FULL
+
+    producer = threading.Thread(target=produce)
+    producer.start()
+    predicted, seen = 0, []
+    while predicted < steps:
+        predicted += lane.poll(0, START_NS + steps * MINUTE_NS).predicted
+        seen.append(memory.read().step)
+    producer.join()
+    assert seen == sorted(seen) and seen[-1] == steps - 1 and memory.read().signal == memory.signal()
+    track.detach()
+    link.push(bar(1, steps))
+    assert lane.poll(0, START_NS + (steps + 1) * MINUTE_NS).predicted == 1 and memory.read().step == steps - 1
+    assert not engine.maintain(1_000_000_000) and "test:A" in engine.describe(foretick.Describe.STREAMS)
+    refused(Status.INVALID_ARGUMENT, engine.describe, 0)
+    engine.close()
+    refused(Status.INVALID_HANDLE, link.push, bar(1, 0))
+
+
+def memory_of_what_is_busy(folder, rounds):
+    """A track goes while another thread is inside its lane: its result memory stays until the track is closed."""
+    engine, lane, _ = opened(folder)
+    quote = foretick.Quote(1, START_NS, bid_px=99, bid_qty=1, ask_px=101, ask_qty=1)
+    stop, long = threading.Event(), foretick.Events.of(bytes(quote) * 50_000)
+
+    def call():
+        while not stop.is_set():
+            try:
+                lane.push(long)
+            except foretick.Error as error:
+                assert error.status == Status.BUSY
+
+    def tried(work):
+        while True:
+            try:
+                return work()
+            except foretick.Error as error:
+                assert error.status == Status.BUSY
+
+    def until_inside():
+        while True:
+            try:
+                lane.advance(START_NS)
+            except foretick.Error as error:
+                assert error.status == Status.BUSY
+                return
+
+    thread = threading.Thread(target=call, daemon=True)
+    thread.start()
+    waited, gone = 0, []
+    for _ in range(rounds):
+        track = tried(lambda: lane.open_track("s", [1]))
+        memory = tried(lambda: track.attach(foretick.ResultMemory()))
+        gone.append(weakref.ref(memory.memory))
+        until_inside()
+        del track, memory
+        waited = max(waited, len(foretick.engine._waiting))
+        assert not foretick.engine._waiting or any(ref() for ref in gone), "memory that may still be written is gone"
+    stop.set()
+    thread.join()
+    assert waited > 0, "no track went while the other thread was inside"
+    lane.open_track("s", [1])  # goes at once, and takes with it what waited
+    gc.collect()
+    assert not foretick.engine._waiting and not any(ref() for ref in gone)
+    engine.close()
+
+
 def forked(folder):
     """The child is told, and ends cleanly with the parent's handles in hand."""
     engine, lane, track = opened(folder)
@@ -180,11 +262,16 @@ def forked(folder):
 
 def main():
     folder, rounds = sys.argv[1], int(sys.argv[2])
+    died = []
+    threading.excepthook = died.append
     closes(folder)
     memory(folder)
     collected(folder, rounds)
     closed_under_callers(folder, rounds // 4)
+    pipelined(folder)
+    memory_of_what_is_busy(folder, rounds // 6)
     forked(folder)
+    assert not died, died
     # The interpreter ends with an engine open, whose track a thread has in hand.
     kept = opened(folder)
     threading.Thread(target=lambda: kept[2].predict(START_NS), daemon=True).start()

@@ -40,7 +40,7 @@ class Calls:
 
     def __init__(self, folder, root):
         self.folder, self.root = Path(folder), Path(root)
-        self.named = {}
+        self.named, self.results = {}, {}
 
     def answer(self, call):
         verb, *words = call.split(" ")
@@ -80,11 +80,40 @@ class Calls:
         self.named[at] = self.named[lane].open_track(plain(slot), ids, int(flags))
         return [self.named[at].index]
 
-    def push(self, lane, events):
+    def slots(self, events):
         if events.startswith("@"):
-            start, slots = map(int, events[1:].split("+"))
-            return flow(self.named[lane].push(self.events, start, slots))
-        return flow(self.named[lane].push(foretick.Events.of(raw(events))))
+            return [self.events, *map(int, events[1:].split("+"))]
+        return [foretick.Events.of(raw(events))]
+
+    def push(self, lane, events):
+        return flow(self.named[lane].push(*self.slots(events)))
+
+    def link(self, at, lane, options):
+        self.named[at] = self.named[lane].open_link(plain(options))
+        return []
+
+    def link_push(self, link, events):
+        return flow(self.named[link].push(*self.slots(events)))
+
+    def link_all(self, link, events):
+        self.named[link].push_all(*self.slots(events))
+        return []
+
+    def poll(self, lane, slots, now_ns):
+        return flow(self.named[lane].poll(int(slots), int(now_ns)))
+
+    def attach(self, track):
+        self.results[track] = self.named[track].attach(foretick.ResultMemory())
+        return []
+
+    def result(self, track):
+        memory = self.results[track]
+        found = memory.read()
+        assert memory.signal() == found.signal
+        return [digits(found.comparable())]
+
+    def maintain(self, budget_ns):
+        return [int(self.case.maintain(int(budget_ns)))]
 
     def advance(self, lane, until_ns):
         return flow(self.named[lane].advance(int(until_ns)))
