@@ -313,9 +313,9 @@ impl State for Compensated {
 
 impl State for LongWindow {
     fn state(&mut self, pass: &mut Pass<'_>) {
-        let LongWindow { ring, next, full, last, anchor, sum, squares, equal } = self;
+        let LongWindow { ring, next, full, last, anchor, sum, squares, peak, equal } = self;
         pass.place(next, ring.len());
-        pass.each([ring, full, last, anchor, sum, squares, equal]);
+        pass.each([ring, full, last, anchor, sum, squares, peak, equal]);
     }
 }
 
