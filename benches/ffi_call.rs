@@ -6,6 +6,7 @@
 #[allow(dead_code, clippy::expect_used, reason = "scenarios use the rest, and a bench fails by panicking")]
 mod bundle;
 #[path = "../tests/support/chost.rs"]
+#[allow(dead_code, reason = "scenarios use the rest")]
 mod chost;
 #[path = "../tests/support/onnx.rs"]
 #[allow(dead_code, reason = "scenarios use the rest")]

@@ -17,16 +17,17 @@ fn store(c: &mut Criterion) {
     let store = Store::new(RunPolicy { limit: RunLimit::none() });
     let item = [Publish { slot: SLOT.into(), bundle, replace: false }];
     store.publish(&item, 64, true).unwrap();
-    let mut reader = store.reader(SLOT).unwrap().unwrap();
-    c.bench_function("generation check, nothing new", |b| b.iter(|| reader.refresh().0.generation.number));
+    let mut readers = store.readers();
+    store.read(&mut readers, SLOT).unwrap();
+    c.bench_function("generation check, nothing new", |b| b.iter(|| readers.enter()[0].generation.number));
     c.bench_function("publish", |b| b.iter(|| store.publish(&item, 64, true).unwrap()));
-    c.bench_function("generation check after a publish", |b| {
+    c.bench_function("entering after a publish", |b| {
         b.iter_custom(|iterations| {
             let mut elapsed = Duration::ZERO;
             for _ in 0..iterations {
                 store.publish(&item, 64, true).unwrap();
                 let start = Instant::now();
-                std::hint::black_box(reader.refresh().0.generation.number);
+                std::hint::black_box(readers.enter()[0].generation.number);
                 elapsed += start.elapsed();
             }
             elapsed

@@ -7,8 +7,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
+use foretick::config::LinkOptions;
 use foretick::engine::{ResultMemory, ResultWriter, pin_to_core};
-use foretick::ingest::link::{Consumer, LinkOptions, Producer, link};
+use foretick::ingest::link::{Consumer, Producer, link};
 use foretick::sync::OwnLine;
 use foretick::types::event::{Book, Quote, Record, Trade};
 use foretick::types::{Action, Prediction, Slot};

@@ -10,6 +10,7 @@ mod replay;
 mod rows;
 mod score;
 mod simulate;
+mod soak;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -45,6 +46,8 @@ enum Command {
     Score(Box<score::ScoreArgs>),
     /// Verify a bundle and show what it holds, which backend each member got, and why.
     Inspect(inspect::InspectArgs),
+    /// Swap bundles while lanes predict, and look at every answer.
+    Soak(soak::SoakArgs),
     /// Check this machine, this build and its bundles.
     Doctor(doctor::DoctorArgs),
 }
@@ -59,6 +62,7 @@ pub fn run() -> ExitCode {
         Command::Score(score) => score::run(&score, args.json),
         Command::Inspect(inspect) => inspect::run(&inspect, args.json),
         Command::Demo(demo) => demo::run(&demo, args.json),
+        Command::Soak(soak) => soak::run(&soak, args.json),
         Command::Doctor(doctor) => doctor::run(&doctor, args.json),
     };
     match done {

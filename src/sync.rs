@@ -4,6 +4,8 @@
 //! A model breaks its protocol on purpose by planting a [`Fault`]; outside loom none can be planted and the looks cost nothing.
 
 mod counter;
+#[cfg(not(loom))]
+mod handoff;
 #[cfg(loom)]
 mod modelled;
 
@@ -16,13 +18,11 @@ pub use modelled::check;
 pub use modelled::{AtomicBool, AtomicU64, Handoff, Mutex, Watch, fence, planted};
 
 #[cfg(not(loom))]
+pub use handoff::Handoff;
+#[cfg(not(loom))]
 pub use parking_lot::Mutex;
 #[cfg(not(loom))]
 pub use std::sync::atomic::{AtomicBool, AtomicU64, fence};
-
-/// A place for a boxed value, which one thread takes out and puts back while another may do the same, without a lock.
-#[cfg(not(loom))]
-pub type Handoff<T> = crossbeam_utils::atomic::AtomicCell<Option<Box<T>>>;
 
 /// A way to break a protocol that its model must notice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

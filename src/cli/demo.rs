@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use clap::Args;
 use foretick::Result;
 
-use super::files::locate_bundle;
+use super::files::sim_folder;
 
 #[derive(Args)]
 pub struct DemoArgs {
@@ -39,21 +39,7 @@ pub struct DemoArgs {
 }
 
 pub fn run(args: &DemoArgs, json: bool) -> Result<()> {
-    let folder = sim_folder(args)?;
-    let outcome = run::run(args, &folder)?;
+    let outcome = run::run(args, &sim_folder(args.models.as_deref()))?;
     report::show(&outcome, json);
     Ok(())
-}
-
-/// `--models`, else `models/sim` here, else the one of the checkout that the command was built in.
-fn sim_folder(args: &DemoArgs) -> Result<PathBuf> {
-    if let Some(folder) = &args.models {
-        return Ok(folder.clone());
-    }
-    let here = PathBuf::from("models/sim");
-    if locate_bundle(&here).is_ok() {
-        return Ok(here);
-    }
-    let built = std::env::current_exe().ok().and_then(|exe| Some(exe.ancestors().nth(3)?.join("models/sim")));
-    Ok(built.filter(|folder| locate_bundle(folder).is_ok()).unwrap_or(here))
 }

@@ -115,6 +115,19 @@ pub fn locate_bundle(path: &Path) -> Result<PathBuf> {
     })
 }
 
+/// Folder of the bundle `sim`: the one that was named, else `models/sim` here, else that of the checkout that the command was built in.
+pub fn sim_folder(named: Option<&Path>) -> PathBuf {
+    if let Some(folder) = named {
+        return folder.to_owned();
+    }
+    let here = PathBuf::from("models/sim");
+    if locate_bundle(&here).is_ok() {
+        return here;
+    }
+    let built = std::env::current_exe().ok().and_then(|exe| Some(exe.ancestors().nth(3)?.join("models/sim")));
+    built.filter(|folder| locate_bundle(folder).is_ok()).unwrap_or(here)
+}
+
 /// Reads and verifies a bundle, by its folder or its name's folder.
 pub fn open_bundle(path: &Path) -> Result<Bundle> {
     Bundle::open_alone(&locate_bundle(path)?, &Backends::default())

@@ -79,9 +79,9 @@ impl<T> Mutex<T> {
 pub struct Handoff<T>(Mutex<Option<Box<T>>>);
 
 impl<T> Handoff<T> {
-    /// A place with a value, or without.
-    pub fn new(value: Option<Box<T>>) -> Handoff<T> {
-        Handoff(Mutex::new(value))
+    /// A place with a value.
+    pub fn new(value: Box<T>) -> Handoff<T> {
+        Handoff(Mutex::new(Some(value)))
     }
 
     /// Takes the value out.
@@ -89,8 +89,8 @@ impl<T> Handoff<T> {
         self.0.lock().take()
     }
 
-    /// Puts a value in.
-    pub fn store(&self, value: Option<Box<T>>) {
-        *self.0.lock() = value;
+    /// Puts back what was taken out.
+    pub fn put(&self, value: Box<T>) {
+        assert!(self.0.lock().replace(value).is_none(), "only who took the value out may put one in");
     }
 }
