@@ -131,7 +131,21 @@ struct Published {
 /// Generations that are ready to serve, with their slots, and working copies for the lanes that read those.
 struct Prepared {
     generations: Vec<(Arc<Slot>, Arc<Generation>)>,
-    copies: Vec<(Arc<Seat<Instances>>, Vec<(u16, Instances)>)>,
+    copies: Vec<LaneCopies>,
+}
+
+/// Working copies for one lane, by number of the slot.
+struct LaneCopies {
+    seat: Arc<Seat<Instances>>,
+    copies: Vec<(u16, Instances)>,
+}
+
+/// What a publish took out of service.
+struct Replaced {
+    /// By slot.
+    generations: Vec<(u16, Option<Arc<Generation>>)>,
+    /// Working copies that nobody took.
+    untaken: Vec<Instances>,
 }
 
 /// One bundle for one slot.
@@ -238,8 +252,8 @@ impl Store {
         let prepared = self.prepare(items, first)?;
         // From here on nothing fails.
         published.last_number += items.len() as u64;
-        let (replaced, untaken) = self.serve(prepared, published.last_number);
-        for ((slot, replaced), item) in replaced.into_iter().zip(items) {
+        let Replaced { generations, untaken } = self.serve(prepared, published.last_number);
+        for ((slot, replaced), item) in generations.into_iter().zip(items) {
             published.retire(usize::from(slot), replaced, keep_previous && !item.replace);
         }
         drop(published);
@@ -263,15 +277,14 @@ impl Store {
             let of_lane = generations.iter().map(|(_, generation)| generation).filter(|generation| read.contains(&generation.slot));
             let made = of_lane.map(copy).collect::<Result<Vec<_>>>()?;
             unread.retain(|generation| !read.contains(&generation.slot));
-            copies.push((seat, made));
+            copies.push(LaneCopies { seat, copies: made });
         }
         unread.into_iter().try_for_each(|generation| copy(generation).map(drop))?;
         Ok(Prepared { generations, copies })
     }
 
-    /// Lets generations serve, with the members switched as they were by call; answers those before, by slot, and working copies
-    /// that nobody took.
-    fn serve(&self, prepared: Prepared, epoch: u64) -> (Vec<(u16, Option<Arc<Generation>>)>, Vec<Instances>) {
+    /// Lets generations serve, with the members switched as they were by call.
+    fn serve(&self, prepared: Prepared, epoch: u64) -> Replaced {
         let _switching = self.switching.lock();
         for (slot, next) in &prepared.generations {
             if let Some(before) = slot.current() {
@@ -279,14 +292,14 @@ impl Store {
             }
         }
         let now = moment();
-        let untaken = prepared.copies.into_iter().flat_map(|(seat, copies)| seat.leave(copies, epoch, now)).collect();
+        let untaken = prepared.copies.into_iter().flat_map(|lane| lane.seat.leave(lane.copies, epoch, now)).collect();
         let swap = |(slot, next): (Arc<Slot>, Arc<Generation>)| {
             let slot = self.listed(slot);
             (slot.number, slot.current.swap(Some(next)))
         };
-        let replaced = prepared.generations.into_iter().map(swap).collect();
+        let generations = prepared.generations.into_iter().map(swap).collect();
         self.epoch.store(epoch, Ordering::Release);
-        (replaced, untaken)
+        Replaced { generations, untaken }
     }
 
     fn check(&self, items: &[Publish], slots_most: usize) -> Result<()> {

@@ -57,7 +57,7 @@ impl Prices {
             3 => 1 + random % 1000,
             4 => self.any(),
             // Noise about a level, and an outlier now and then.
-            5 if random % 5000 == 0 => MOST,
+            5 if random.is_multiple_of(5_000) => MOST,
             5 => self.level / 2 + random % 64,
             // Two levels.
             6 if random & 1 << 40 == 0 => 1 + self.level / 1_000_000,
