@@ -421,6 +421,25 @@ public:
         return detail::made<std::vector<foretick_track_t>>([&](std::vector<foretick_track_t> &out) { return due(out); });
     }
 
+    /* Feeds history: 64-byte slots; takes them all, and no step is asked for. */
+    FORETICK_NODISCARD status_t warm(const void *events, std::size_t slots, foretick_flow_t &flow) const noexcept {
+        flow.struct_size = static_cast<std::uint32_t>(sizeof flow);
+        return foretick_lane_warm(id(), events, slots, &flow);
+    }
+    foretick_flow_t warm(const void *events, std::size_t slots) const {
+        return detail::made<foretick_flow_t>([&](foretick_flow_t &flow) { return warm(events, slots, flow); });
+    }
+
+    /* What the lane and its tracks remember, as bytes. */
+    FORETICK_NODISCARD status_t snapshot(std::vector<unsigned char> &out) const {
+        return detail::grown(out, [&](unsigned char *buf, std::size_t cap, std::size_t *len) { return foretick_lane_snapshot(id(), buf, cap, len); });
+    }
+    std::vector<unsigned char> snapshot() const {
+        return detail::made<std::vector<unsigned char>>([&](std::vector<unsigned char> &out) { return snapshot(out); });
+    }
+    /* Goes on from a snapshot of a lane with the same tracks. */
+    FORETICK_NODISCARD status_t restore(span<const unsigned char> snapshot) const noexcept { return foretick_lane_restore(id(), snapshot.data(), snapshot.size()); }
+
     /* Drains the lane's links, at most so many slots (0: all), predicts every step that closes and publishes it to result memory. */
     FORETICK_NODISCARD status_t poll(std::size_t max_slots, std::int64_t now_ns, foretick_flow_t &flow) const noexcept {
         flow.struct_size = static_cast<std::uint32_t>(sizeof flow);

@@ -51,6 +51,10 @@ private:
         else if (verb == "lane") lanes_[w[1]] = engine_.open_lane(plain(w[2]));
         else if (verb == "track") return track(w);
         else if (verb == "push") return push(w);
+        else if (verb == "warm") return warm(w);
+        else if (verb == "snapshot") snapshots_[w[2]] = lanes_.at(w[1]).snapshot();
+        else if (verb == "restore") foretick::check(lanes_.at(w[1]).restore(snapshots_.at(w[2])));
+        else if (verb == "restore_bytes") foretick::check(lanes_.at(w[1]).restore(values<unsigned char>(w[2])));
         else if (verb == "link") links_[w[1]] = lanes_.at(w[2]).open_link(plain(w[3]));
         else if (verb == "link_push") return link_push(w);
         else if (verb == "link_all") link_all(w);
@@ -110,6 +114,11 @@ private:
     std::string push(const words &w) {
         const std::vector<slot> events = slots(w[2]);
         return flow(lanes_.at(w[1]).push(events.data(), events.size()));
+    }
+
+    std::string warm(const words &w) {
+        const std::vector<slot> events = slots(w[2]);
+        return flow(lanes_.at(w[1]).warm(events.data(), events.size()));
     }
 
     std::string link_push(const words &w) {
@@ -189,6 +198,7 @@ private:
     std::vector<slot> events_;
     /* Result memory goes after the engine, which goes after its handles. */
     std::map<std::string, foretick::result_memory> results_;
+    std::map<std::string, std::vector<unsigned char>> snapshots_;
     foretick::engine engine_;
     std::map<std::string, foretick::bundle> bundles_;
     std::map<std::string, foretick::lane> lanes_;

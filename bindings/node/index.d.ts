@@ -235,6 +235,12 @@ export class Lane extends Handle {
   push(events: Events, from?: number, slots?: number): Flow;
   /** Promises that nothing known at `untilNs` or before will follow. */
   advance(untilNs: Time): Flow;
+  /** Feeds history to tracks that have seen nothing yet; takes it all, and no step is asked for. */
+  warm(events: Events, from?: number, slots?: number): Flow;
+  /** What the lane and its tracks remember. */
+  snapshot(): Uint8Array;
+  /** Goes on from a snapshot of a lane with the same tracks. */
+  restore(snapshot: Uint8Array): void;
   /** Drains the links, at most so many slots (0: all); every step that closes is predicted and published to result memory. */
   poll(maxSlots?: number, nowNs?: Time): Flow;
   /** The way of one producer into this lane. */

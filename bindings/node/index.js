@@ -332,6 +332,25 @@ class Lane extends Handle {
     return this.flow;
   }
 
+  warm(events, from = 0, slots = events.slots - from) {
+    native.bindWarm(this.id, events.bytes, this.flow.bytes)(from, slots);
+    return this.flow;
+  }
+
+  snapshot() {
+    let bytes = new Uint8Array(1 << 16);
+    let count = native.laneSnapshot(this.id, bytes);
+    while (count > bytes.length) {
+      bytes = new Uint8Array(count);
+      count = native.laneSnapshot(this.id, bytes);
+    }
+    return bytes.slice(0, count);
+  }
+
+  restore(snapshot) {
+    native.laneRestore(this.id, snapshot);
+  }
+
   poll(maxSlots = 0, nowNs = 0) {
     this.#poll(maxSlots, nowNs);
     return this.flow;

@@ -27,6 +27,7 @@ pub struct Calls {
     tracks: HashMap<String, (String, TrackId)>,
     results: HashMap<String, &'static ResultMemory>,
     links: HashMap<String, Link>,
+    snapshots: HashMap<String, Vec<u8>>,
     lanes: HashMap<String, Lane>,
     bundles: HashMap<String, Arc<Bundle>>,
     engine: Option<Engine>,
@@ -110,6 +111,21 @@ impl Calls {
             }
             "track" => return self.track(words),
             "push" => return self.push(words),
+            "warm" => {
+                let slots = self.slots(words[1]);
+                return Ok(flow(self.lane(words[0]).warm(&slots).map_err(Error::from)?));
+            }
+            "snapshot" => {
+                let lane = self.lane(words[0]);
+                let mut snapshot = vec![0; lane.snapshot_len()];
+                assert_eq!(lane.snapshot(&mut snapshot), snapshot.len());
+                self.snapshots.insert(words[1].to_owned(), snapshot);
+            }
+            "restore" => {
+                let snapshot = self.snapshots[words[1]].clone();
+                self.lane(words[0]).restore(&snapshot)?;
+            }
+            "restore_bytes" => self.lane(words[0]).restore(&bytes(words[1]))?,
             "link" => {
                 let link = self.lane(words[1]).open_link(LinkOptions::parse(&plain(words[2]))?)?;
                 self.links.insert(words[0].to_owned(), link);

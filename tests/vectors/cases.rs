@@ -30,6 +30,7 @@ pub fn all() -> Vec<Script> {
         switches(),
         swap(),
         links(),
+        state(),
         given(),
         scorer(),
         networks(),
@@ -399,6 +400,36 @@ fn links() -> Script {
     s.call("poll l 0 -1", "INVALID_ARGUMENT");
     s.call(&format!("link none l {}", text("slots = 100\n")), "CONFIG_VALUE");
     s.ok("maintain 10000000000");
+    s
+}
+
+fn state() -> Script {
+    let mut s = Script::new("state", "A lane that begins with history, one that goes on from another's bytes, and bytes that are none.");
+    market_track(&mut s);
+    let slots = market();
+    let half: usize = each(&slots).take(each(&slots).count() * 3 / 4).map(<[Slot]>::len).sum();
+    s.ok(&format!("warm l @0+{half}"));
+    s.ok("due l");
+    s.ok("row t 0");
+    s.ok("lane other -");
+    s.ok("track o other direction 0 1 2");
+    s.call("restore_bytes other 00", "CORRUPT");
+    s.ok("snapshot l here");
+    s.ok("restore other here");
+    s.about("Both go on alike, but for the numbers of lane and track.");
+    let mut at = half;
+    while at < slots.len() {
+        let (next, now_ns, closed) = push_some(&mut s, &slots, at, slots.len() - at);
+        s.ok(&format!("push other @{at}+{}", slots.len() - at));
+        at = next;
+        if closed {
+            s.ok(&format!("predict t {now_ns}"));
+            s.ok(&format!("predict o {now_ns}"));
+        }
+    }
+    s.about("Another lane has other tracks.");
+    s.ok("lane empty -");
+    s.call("restore empty here", "SCHEMA_DIFFERS");
     s
 }
 

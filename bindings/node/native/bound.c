@@ -71,6 +71,16 @@ static napi_value push(napi_env env, napi_callback_info info) {
     return NULL;
 }
 
+/* warm(from, slots) */
+static napi_value warm(napi_env env, napi_callback_info info) {
+    call_t call = call_of(env, info);
+    const bound_t *bound = (const bound_t *)call.data;
+    size_t slots;
+    const void *events = events_of(&call, bound, &slots);
+    if (call.ok) (void)call_check(&call, foretick_lane_warm((foretick_lane_t){ bound->id }, events, slots, flow_of(bound)));
+    return NULL;
+}
+
 /* linkPush(from, slots, all): all or none, without a flow, when `all` is 1 */
 static napi_value link_push(napi_env env, napi_callback_info info) {
     call_t call = call_of(env, info);
@@ -147,6 +157,7 @@ static napi_value predict_row(napi_env env, napi_callback_info info) {
 
 static napi_value bind_push(napi_env env, napi_callback_info info) { return bind(env, info, push, sizeof(foretick_flow_t)); }
 static napi_value bind_advance(napi_env env, napi_callback_info info) { return bind(env, info, advance, sizeof(foretick_flow_t)); }
+static napi_value bind_warm(napi_env env, napi_callback_info info) { return bind(env, info, warm, sizeof(foretick_flow_t)); }
 static napi_value bind_poll(napi_env env, napi_callback_info info) { return bind(env, info, poll, sizeof(foretick_flow_t)); }
 static napi_value bind_link_push(napi_env env, napi_callback_info info) { return bind(env, info, link_push, sizeof(foretick_flow_t)); }
 static napi_value bind_due(napi_env env, napi_callback_info info) { return bind(env, info, due, 0); }
@@ -163,6 +174,7 @@ static napi_value bind_result_read(napi_env env, napi_callback_info info) {
 void add_bound(napi_env env, napi_value exports) {
     add_function(env, exports, "bindPush", bind_push);
     add_function(env, exports, "bindAdvance", bind_advance);
+    add_function(env, exports, "bindWarm", bind_warm);
     add_function(env, exports, "bindPoll", bind_poll);
     add_function(env, exports, "bindLinkPush", bind_link_push);
     add_function(env, exports, "bindResultRead", bind_result_read);

@@ -292,6 +292,30 @@ static napi_value link_open(napi_env env, napi_callback_info info) {
     return give_u64(&call, link.id);
 }
 
+/* laneSnapshot(lane, Uint8Array): how many bytes there are; with less room nothing is written */
+static napi_value lane_snapshot(napi_env env, napi_callback_info info) {
+    call_t call = call_of(env, info);
+    foretick_lane_t lane = lane_at(&call, 0);
+    memory_t memory = read_memory(&call, 1, false);
+    napi_value value = NULL;
+    size_t len = 0;
+    if (call.ok) {
+        foretick_status_t status = foretick_lane_snapshot(lane, memory.data, memory.bytes, &len);
+        if (status != FORETICK_BUFFER_TOO_SMALL) (void)call_check(&call, status);
+    }
+    if (call.ok) (void)napi_create_double(env, (double)len, &value);
+    return value;
+}
+
+/* laneRestore(lane, Uint8Array) */
+static napi_value lane_restore(napi_env env, napi_callback_info info) {
+    call_t call = call_of(env, info);
+    foretick_lane_t lane = lane_at(&call, 0);
+    memory_t memory = read_memory(&call, 1, false);
+    if (call.ok) (void)call_check(&call, foretick_lane_restore(lane, memory.data, memory.bytes));
+    return give_nothing(&call);
+}
+
 /* resultAttach(track, memory): shared memory, which the caller keeps until it is given back; an empty array gives back what there was */
 static napi_value result_attach(napi_env env, napi_callback_info info) {
     call_t call = call_of(env, info);
@@ -434,6 +458,8 @@ void add_calls(napi_env env, napi_value exports) {
     add_function(env, exports, "slotEnable", slot_enable);
     add_function(env, exports, "laneOpen", lane_open);
     add_function(env, exports, "laneClose", lane_close);
+    add_function(env, exports, "laneSnapshot", lane_snapshot);
+    add_function(env, exports, "laneRestore", lane_restore);
     add_function(env, exports, "linkOpen", link_open);
     add_function(env, exports, "linkClose", link_close);
     add_function(env, exports, "resultAttach", result_attach);

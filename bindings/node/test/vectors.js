@@ -67,6 +67,18 @@ class Calls {
   push(lane, events) {
     return flow(this.at(lane).push(...this.slots(events)));
   }
+  warm(lane, events) {
+    return flow(this.at(lane).warm(...this.slots(events)));
+  }
+  snapshot(lane, name) {
+    this.results.set(name, this.at(lane).snapshot());
+  }
+  restore(lane, name) {
+    this.at(lane).restore(this.results.get(name));
+  }
+  restore_bytes(lane, bytes) {
+    this.at(lane).restore(raw(bytes));
+  }
   link(name, lane, options) {
     this.named.set(name, this.at(lane).openLink(plain(options)));
   }

@@ -22,7 +22,7 @@ from .records import SLOT_BYTES, DetailsRecord, EventRecord, Flow, Member, Outpu
 # One function object a name, made once.
 _NAMES = (
     "engine_open engine_close engine_metrics stream_add bundle_open bundle_describe bundle_close slot_publish slot_enable lane_open lane_close"
-    " lane_push lane_advance lane_due lane_poll link_open link_push link_close engine_describe engine_maintain result_attach result_signal"
+    " lane_push lane_advance lane_due lane_warm lane_snapshot lane_restore lane_poll link_open link_push link_close engine_describe engine_maintain result_attach result_signal"
     " result_read track_open track_close track_predict track_predict_row track_enable track_row track_details scorer_open"
     " scorer_info scorer_run scorer_close build_info now_ns"
 )
@@ -43,7 +43,7 @@ def _opened(name: str, *arguments: object) -> int:
 
 def build_info() -> str:
     """What was built, as JSON."""
-    return grown(_call["build_info"])
+    return grown(_call["build_info"]).decode()
 
 
 def now_ns() -> int:
@@ -112,11 +112,11 @@ class Engine(Handle):
 
     def metrics(self) -> str:
         """Counters, gauges and sampled latencies as Prometheus text."""
-        return grown(lambda *room: _call["engine_metrics"](self.id, *room))
+        return grown(lambda *room: _call["engine_metrics"](self.id, *room)).decode()
 
     def describe(self, parts: int) -> str:
         """The parts asked for, as JSON. `parts`: `Describe`."""
-        return grown(lambda *room: _call["engine_describe"](self.id, parts, *room))
+        return grown(lambda *room: _call["engine_describe"](self.id, parts, *room)).decode()
 
     def maintain(self, budget_ns: int) -> bool:
         """The housekeeping of an engine with `threads = 0`; whether work is left."""
@@ -162,7 +162,7 @@ class Bundle(Handle):
 
     def describe(self) -> str:
         """Manifest, digest, features, members with backend and why, as JSON."""
-        return grown(lambda *room: _call["bundle_describe"](self.id, *room))
+        return grown(lambda *room: _call["bundle_describe"](self.id, *room)).decode()
 
 
 class Lane(Handle):
@@ -194,6 +194,21 @@ class Lane(Handle):
         if answer:
             raise failure(answer)
         return self.flow
+
+    def warm(self, events: Events | EventRecord, start: int = 0, slots: int | None = None) -> Flow:
+        """Feeds history to tracks that have seen nothing yet; takes it all, and no step is asked for."""
+        address, count = _place(events, start, slots)
+        check(_call["lane_warm"](self.id, address, count, self._flow_address))
+        return self.flow
+
+    def snapshot(self) -> bytes:
+        """What the lane and its tracks remember."""
+        return grown(lambda *room: _call["lane_snapshot"](self.id, *room))
+
+    def restore(self, snapshot: bytes) -> None:
+        """Goes on from a snapshot of a lane with the same tracks."""
+        memory = ctypes.create_string_buffer(snapshot, len(snapshot))
+        check(_call["lane_restore"](self.id, ctypes.addressof(memory), len(snapshot)))
 
     def poll(self, max_slots: int = 0, now_ns: int = 0) -> Flow:
         """Drains the links, at most so many slots (0: all); every step that closes is predicted and published to result memory."""

@@ -39,6 +39,9 @@ SIGNATURES: dict[str, tuple[object, tuple[object, ...]]] = {
     "lane_push": (status, (u64, pointer, size_t, pointer)),
     "lane_advance": (status, (u64, i64, pointer)),
     "lane_due": (status, (u64, pointer, size_t, pointer)),
+    "lane_warm": (status, (u64, pointer, size_t, pointer)),
+    "lane_snapshot": (status, (u64, pointer, size_t, pointer)),
+    "lane_restore": (status, (u64, pointer, size_t)),
     "lane_poll": (status, (u64, size_t, i64, pointer)),
     "link_open": (status, (u64, text, size_t, pointer)),
     "link_push": (status, (u64, pointer, size_t, pointer)),
@@ -125,15 +128,15 @@ def check(number: int) -> None:
         raise failure(number)
 
 
-def grown(call: Callable[[int, int, int], int]) -> str:
-    """The text that a call writes into a buffer of the caller's."""
+def grown(call: Callable[[int, int, int], int]) -> bytes:
+    """What a call writes into a buffer of the caller's."""
     length = size_t()
     room = ctypes.create_string_buffer(4096)
     while True:
         answer = call(ctypes.addressof(room), len(room), ctypes.addressof(length))
         if answer != Status.BUFFER_TOO_SMALL:
             check(answer)
-            return room.raw[: length.value].decode()
+            return room.raw[: length.value]
         room = ctypes.create_string_buffer(length.value)
 
 

@@ -88,6 +88,21 @@ class Calls:
     def push(self, lane, events):
         return flow(self.named[lane].push(*self.slots(events)))
 
+    def warm(self, lane, events):
+        return flow(self.named[lane].warm(*self.slots(events)))
+
+    def snapshot(self, lane, at):
+        self.results[at] = self.named[lane].snapshot()
+        return []
+
+    def restore(self, lane, at):
+        self.named[lane].restore(self.results[at])
+        return []
+
+    def restore_bytes(self, lane, data):
+        self.named[lane].restore(raw(data))
+        return []
+
     def link(self, at, lane, options):
         self.named[at] = self.named[lane].open_link(plain(options))
         return []
