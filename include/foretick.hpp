@@ -11,6 +11,7 @@
 #ifndef FORETICK_HPP
 #define FORETICK_HPP
 
+#include <array>
 #include <cassert>
 #include <cstddef>
 #include <cstdint>
@@ -235,6 +236,31 @@ inline std::int64_t now_ns() noexcept { return foretick_now_ns(); }
 /* What was built, as JSON. */
 inline std::string build_info() {
     return detail::made<std::string>([](std::string &out) { return detail::grown(out, [](char *buf, std::size_t cap, std::size_t *len) { return foretick_build_info(buf, cap, len); }); });
+}
+
+/* ---- amounts of 256 bits: four limbs, the least first; after init() ---- */
+
+using limbs = std::array<std::uint64_t, 4>;
+
+/* The units of a decimal text, exact or refused. */
+FORETICK_NODISCARD inline status_t amount_parse(std::string_view text, std::uint32_t decimals, limbs &out) noexcept {
+    return foretick_amount_parse(text.data(), text.size(), decimals, out.data());
+}
+inline limbs amount_parse(std::string_view text, std::uint32_t decimals) {
+    return detail::made<limbs>([&](limbs &out) { return amount_parse(text, decimals, out); });
+}
+
+/* The units of 32 bytes, the most significant first. */
+inline limbs amount_from_bytes(const std::array<std::uint8_t, 32> &bytes) {
+    return detail::made<limbs>([&](limbs &out) { return foretick_amount_from_bytes(bytes.data(), out.data()); });
+}
+
+/* Units / 10^decimals, rounded once. */
+FORETICK_NODISCARD inline status_t amount_to_f64(const limbs &units, std::uint32_t decimals, double &out) noexcept {
+    return foretick_amount_to_f64(units.data(), decimals, &out);
+}
+inline double amount_to_f64(const limbs &units, std::uint32_t decimals) {
+    return detail::made<double>([&](double &out) { return amount_to_f64(units, decimals, out); });
 }
 
 /* ---- handles ---- */

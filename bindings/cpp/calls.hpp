@@ -51,6 +51,7 @@ private:
         else if (verb == "lane") lanes_[w[1]] = engine_.open_lane(plain(w[2]));
         else if (verb == "track") return track(w);
         else if (verb == "push") return push(w);
+        else if (verb.rfind("amount_", 0) == 0) return amount(w);
         else if (verb == "warm") return warm(w);
         else if (verb == "snapshot") snapshots_[w[2]] = lanes_.at(w[1]).snapshot();
         else if (verb == "restore") foretick::check(lanes_.at(w[1]).restore(snapshots_.at(w[2])));
@@ -114,6 +115,26 @@ private:
     std::string push(const words &w) {
         const std::vector<slot> events = slots(w[2]);
         return flow(lanes_.at(w[1]).push(events.data(), events.size()));
+    }
+
+    static std::string amount(const words &w) {
+        if (w[0] == "amount_f64") {
+            foretick::limbs units{};
+            const std::vector<std::uint64_t> given = values<std::uint64_t>(w[1]);
+            std::copy(given.begin(), given.end(), units.begin());
+            const double value = foretick::amount_to_f64(units, static_cast<std::uint32_t>(std::stoul(w[2])));
+            return " " + hex(&value, sizeof value);
+        }
+        if (w[0] == "amount_parse") {
+            const foretick::limbs units = foretick::amount_parse(plain(w[1]), static_cast<std::uint32_t>(std::stoul(w[2])));
+            return " " + hex(units.data(), sizeof units);
+        }
+        if (w[0] != "amount_bytes") throw std::runtime_error("no call is named " + w[0]);
+        std::array<std::uint8_t, 32> bytes{};
+        const std::vector<std::uint8_t> given = values<std::uint8_t>(w[1]);
+        std::copy(given.begin(), given.end(), bytes.begin());
+        const foretick::limbs units = foretick::amount_from_bytes(bytes);
+        return " " + hex(units.data(), sizeof units);
     }
 
     std::string warm(const words &w) {

@@ -314,3 +314,9 @@ export function statusName(status: number): string;
 export function bookSlots(rows: number): number;
 /** Slots of a delta with so many changes. */
 export function deltaSlots(changes: number): number;
+/** The units of a decimal text: "1.5" with 6 decimals is 1,500,000. Exact, or PRECISION. */
+export function amountParse(text: string, decimals: number): bigint;
+/** The units of 32 bytes, the most significant first, as chains encode them. */
+export function amountFromBytes(bytes: Uint8Array): bigint;
+/** Units / 10^decimals, rounded once. */
+export function amountToF64(units: bigint, decimals: number): number;

@@ -547,6 +547,9 @@ module.exports = {
   buildInfo: native.buildInfo,
   nowNs: native.nowNs,
   statusName: native.statusName,
+  amountParse: native.amountParse,
+  amountFromBytes: native.amountFromBytes,
+  amountToF64: native.amountToF64,
   bookSlots: (rows) => Math.ceil((48 + 32 * Math.max(rows, 1)) / SLOT_BYTES),
   deltaSlots: (changes) => Math.ceil((56 + 16 * changes) / SLOT_BYTES),
 };

@@ -12,6 +12,7 @@ use foretick::engine::{Details, Engine, Lane, Link, LinkError, ResultMemory, Res
 use foretick::model::bundle::Bundle;
 use foretick::model::manifest::InputShape;
 use foretick::model::store::Publish;
+use foretick::types::amount::{self, AmountError, Limbs};
 use foretick::types::event::SLOT_BYTES;
 use foretick::types::{Flow, Slot};
 use foretick::{Error, Result, Status};
@@ -111,6 +112,13 @@ impl Calls {
             }
             "track" => return self.track(words),
             "push" => return self.push(words),
+            "amount_parse" => return amount::parse(&plain(words[0]), words[1].parse().unwrap()).map(limbs).map_err(no_amount),
+            "amount_bytes" => return Ok(limbs(amount::from_bytes(bytes(words[0]).first_chunk().unwrap()))),
+            "amount_f64" => {
+                let units: Vec<u64> = values(words[0]);
+                let value = amount::to_f64(units.first_chunk().unwrap(), words[1].parse().unwrap()).map_err(no_amount)?;
+                return Ok(format!(" {}", hex(bytes_of(&value))));
+            }
             "warm" => {
                 let slots = self.slots(words[1]);
                 return Ok(flow(self.lane(words[0]).warm(&slots).map_err(Error::from)?));
@@ -254,6 +262,14 @@ impl Calls {
         }
         Ok(format!(" {}", hex(cast_slice(&out))))
     }
+}
+
+fn limbs(limbs: Limbs) -> String {
+    format!(" {}", hex(cast_slice(&limbs)))
+}
+
+fn no_amount(error: AmountError) -> Error {
+    Error::new(error.status(), error.text())
 }
 
 /// Why a link took nothing.

@@ -31,6 +31,7 @@ pub fn all() -> Vec<Script> {
         swap(),
         links(),
         state(),
+        amounts(),
         given(),
         scorer(),
         networks(),
@@ -400,6 +401,33 @@ fn links() -> Script {
     s.call("poll l 0 -1", "INVALID_ARGUMENT");
     s.call(&format!("link none l {}", text("slots = 100\n")), "CONFIG_VALUE");
     s.ok("maintain 10000000000");
+    s
+}
+
+fn amounts() -> Script {
+    let mut s = Script::new("amounts", "Amounts of 256 bits: exact, or refused; to a double with one rounding.");
+    s.ok(&format!("engine {}", text("clock = \"host\"\nthreads = 0\n")));
+    let most = "115792089237316195423570985008687907853269984665640564039457584007913129639935";
+    for (amount, decimals) in [("1.5", 6), ("0", 0), ("0.10", 1), ("9007199254740993", 0), ("1234567.000000000000000001", 18), (most, 0), ("0.1", 77)] {
+        let limbs = s.ok(&format!("amount_parse {amount} {decimals}"));
+        s.ok(&format!("amount_f64 {} {decimals}", limbs[0]));
+    }
+    for (amount, decimals, status) in [
+        ("1.25", 1, "PRECISION"),
+        ("115792089237316195423570985008687907853269984665640564039457584007913129639936", 0, "RANGE"),
+        ("-", 0, "INVALID_ARGUMENT"),
+        ("1e3", 0, "INVALID_ARGUMENT"),
+        ("%2D1", 0, "INVALID_ARGUMENT"),
+        ("1", 78, "INVALID_ARGUMENT"),
+    ] {
+        s.call(&format!("amount_parse {amount} {decimals}"), status);
+    }
+    let ascending: Vec<u8> = (1..33).collect();
+    for bytes in [&ascending[..], &[0xFF; 32], &[0; 32]] {
+        let limbs = s.ok(&format!("amount_bytes {}", hex(bytes)));
+        s.ok(&format!("amount_f64 {} 18", limbs[0]));
+    }
+    s.call(&format!("amount_f64 {} 78", hex(&[1; 32])), "INVALID_ARGUMENT");
     s
 }
 

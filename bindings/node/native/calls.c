@@ -440,10 +440,56 @@ static napi_value scorer_run(napi_env env, napi_callback_info info) {
     return give_nothing(&call);
 }
 
+static napi_value give_limbs(call_t *call, const uint64_t *limbs) {
+    napi_value value = NULL;
+    if (call->ok) (void)napi_create_bigint_words(call->env, 0, 4, limbs, &value);
+    return value;
+}
+
+/* amountParse(text, decimals): units as a BigInt */
+static napi_value amount_parse(napi_env env, napi_callback_info info) {
+    call_t call = call_of(env, info);
+    text_t text = read_text(&call, 0);
+    uint32_t decimals = read_u32(&call, 1);
+    uint64_t limbs[4] = { 0, 0, 0, 0 };
+    if (call.ok) (void)call_check(&call, foretick_amount_parse(text.data, text.len, decimals, limbs));
+    text_free(&text);
+    return give_limbs(&call, limbs);
+}
+
+/* amountFromBytes(Uint8Array of 32) */
+static napi_value amount_from_bytes(napi_env env, napi_callback_info info) {
+    call_t call = call_of(env, info);
+    memory_t bytes = read_memory(&call, 0, false);
+    uint64_t limbs[4] = { 0, 0, 0, 0 };
+    if (call.ok && bytes.bytes != 32) call_wrong(&call, "an amount has 32 bytes");
+    if (call.ok) (void)call_check(&call, foretick_amount_from_bytes(bytes.data, limbs));
+    return give_limbs(&call, limbs);
+}
+
+/* amountToF64(units, decimals) */
+static napi_value amount_to_f64(napi_env env, napi_callback_info info) {
+    call_t call = call_of(env, info);
+    uint32_t decimals = read_u32(&call, 1);
+    uint64_t limbs[5] = { 0, 0, 0, 0, 0 };
+    size_t count = 5;
+    int negative = 0;
+    double value = 0;
+    napi_value given = NULL;
+    if (call.ok && (napi_get_value_bigint_words(env, call.arguments[0], &negative, &count, limbs) != napi_ok || negative != 0 || count > 4)) {
+        call_wrong(&call, "units are a BigInt from 0 to 2^256 - 1");
+    }
+    if (call.ok && call_check(&call, foretick_amount_to_f64(limbs, decimals, &value))) (void)napi_create_double(env, value, &given);
+    return given;
+}
+
 void add_calls(napi_env env, napi_value exports) {
     add_function(env, exports, "buildInfo", build_info);
     add_function(env, exports, "nowNs", now_ns);
     add_function(env, exports, "statusName", status_name);
+    add_function(env, exports, "amountParse", amount_parse);
+    add_function(env, exports, "amountFromBytes", amount_from_bytes);
+    add_function(env, exports, "amountToF64", amount_to_f64);
     add_function(env, exports, "engineOpen", engine_open);
     add_function(env, exports, "engineClose", engine_close);
     add_function(env, exports, "engineMetrics", engine_metrics);

@@ -10,6 +10,7 @@ const raw = (word) => Uint8Array.from(Buffer.from(word === '-' ? '' : word, 'hex
 const digits = (bytes) => Buffer.from(bytes).toString('hex') || '-';
 const bytesOf = (array) => new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
 const double = (value) => digits(bytesOf(Float64Array.of(value)));
+const limbs = (units) => digits(bytesOf(BigUint64Array.from([0n, 64n, 128n, 192n], (shift) => BigInt.asUintN(64, units >> shift))));
 const flow = (made) => [made.closed, made.taken, made.reasons, made.skipped, made.conflated, made.predicted, made.waiting];
 
 // What a case has opened, by its names.
@@ -66,6 +67,16 @@ class Calls {
   }
   push(lane, events) {
     return flow(this.at(lane).push(...this.slots(events)));
+  }
+  amount_parse(text, decimals) {
+    return [limbs(foretick.amountParse(plain(text), Number(decimals)))];
+  }
+  amount_bytes(bytes) {
+    return [limbs(foretick.amountFromBytes(raw(bytes)))];
+  }
+  amount_f64(words, decimals) {
+    const units = new BigUint64Array(raw(words).buffer).reduceRight((all, word) => (all << 64n) | word, 0n);
+    return [double(foretick.amountToF64(units, Number(decimals)))];
   }
   warm(lane, events) {
     return flow(this.at(lane).warm(...this.slots(events)));

@@ -16,6 +16,7 @@ Close an engine before the interpreter ends; one that is left open is closed at 
 """
 
 from . import constants, records
+from .amount import amount_from_bytes, amount_parse, amount_to_f64
 from .constants import (
     PUBLISH_REPLACE,
     ROW_SCALED,
@@ -65,6 +66,7 @@ __all__ = [
     "PUBLISH_REPLACE", "ROW_SCALED", "SCORER_RAW", "TRACK_ANY_STREAM",
     "Action", "Backend", "Bar", "BarKnown", "Block", "Book", "Bundle", "Delta", "Describe", "Details", "Engine", "Error", "Event", "Events", "Flow", "Gas",
     "Kind", "Lane", "Level", "Link", "Liquidation", "Mark", "MarkCode", "Member", "Output", "Pending", "Phase", "Pool", "Prediction", "Quote", "Reason",
-    "ResultMemory", "Row", "Rung", "Scalar", "Scorer", "Side", "Signal", "Status", "Task", "Track", "Trade", "book_slots", "build_info", "constants", "delta_slots",
+    "ResultMemory", "Row", "Rung", "Scalar", "Scorer", "Side", "Signal", "Status", "Task", "Track", "Trade", "amount_from_bytes",
+    "amount_parse", "amount_to_f64", "book_slots", "build_info", "constants", "delta_slots",
     "now_ns", "records", "status_name",
 ]  # fmt: skip

@@ -60,6 +60,9 @@ SIGNATURES: dict[str, tuple[object, tuple[object, ...]]] = {
     "scorer_info": (status, (u64, pointer)),
     "scorer_run": (status, (u64, pointer, size_t, size_t, pointer, size_t)),
     "scorer_close": (status, (u64,)),
+    "amount_parse": (status, (text, size_t, u32, pointer)),
+    "amount_from_bytes": (status, (pointer, pointer)),
+    "amount_to_f64": (status, (pointer, u32, pointer)),
 }
 
 

@@ -88,6 +88,15 @@ class Calls:
     def push(self, lane, events):
         return flow(self.named[lane].push(*self.slots(events)))
 
+    def amount_parse(self, text, decimals):
+        return [foretick.amount_parse(plain(text), int(decimals)).to_bytes(32, "little").hex()]
+
+    def amount_bytes(self, data):
+        return [foretick.amount_from_bytes(raw(data)).to_bytes(32, "little").hex()]
+
+    def amount_f64(self, limbs, decimals):
+        return [double(foretick.amount_to_f64(int.from_bytes(raw(limbs), "little"), int(decimals)))]
+
     def warm(self, lane, events):
         return flow(self.named[lane].warm(*self.slots(events)))
 
