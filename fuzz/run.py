@@ -65,6 +65,7 @@ def run(target, seconds):
     command += [f"-artifact_prefix={findings}/", f"-max_total_time={seconds}", f"-max_len={longest}", f"-rss_limit_mb={RSS_MB}"]
     command += [f"-malloc_limit_mb={RSS_MB // 2}", f"-timeout={SECONDS_EACH}", "-print_final_stats=1"]
     command += [f"-dict={words}"] if words.exists() else []
+    print(f"{target}:", flush=True)
     return subprocess.run(command, cwd=ROOT).returncode == 0
 
 

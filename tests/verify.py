@@ -98,7 +98,7 @@ PARTS = (
         "drift",
         "Rolling sums stay within their bound of exact arithmetic over 10^9 steps.",
         ("cargo test --release --locked --test drift -- --ignored --nocapture",),
-        r"^test result: |drift",
+        r"^test result: |^\d+ steps|^mean|^deviation|^rsi|^atr|^macd",
     ),
     Part(
         "soak",

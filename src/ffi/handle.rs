@@ -142,7 +142,7 @@ mod tests {
 
         #[test]
         fn a_handle_with_a_bit_changed_is_another(engine in 1u16..=4095, generation in 1u32..1 << 24, index in 0u32..1 << 24, bit in 0u32..64) {
-            let kinds = [HandleKind::Bundle, HandleKind::Lane, HandleKind::Track, HandleKind::Scorer];
+            let kinds = [HandleKind::Bundle, HandleKind::Lane, HandleKind::Track, HandleKind::Scorer, HandleKind::Link];
             for (kind, index) in kinds.map(|kind| (kind, index)).into_iter().chain([(HandleKind::Engine, 0)]) {
                 let key = Key { engine, generation, index };
                 let id = key.pack(kind);

@@ -88,9 +88,10 @@ fn calls_in_any_order_keep_their_promises() {
         all.predictions += reached.predictions;
         all.decisions += reached.decisions;
         all.scores += reached.scores;
+        all.restored += reached.restored;
     }
     // The driver goes deep enough to find something.
-    assert!(all.ok > all.calls / 4 && all.steps > 1000 && all.predictions > 500 && all.decisions > 50 && all.scores > 500, "{all:?}");
+    assert!(all.ok > all.calls / 4 && all.steps > 1000 && all.predictions > 500 && all.decisions > 50 && all.scores > 500 && all.restored > 20, "{all:?}");
 }
 
 #[test]

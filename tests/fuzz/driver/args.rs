@@ -44,6 +44,11 @@ impl Text {
         self.pointer
     }
 
+    /// The bytes hold these, however they are passed.
+    pub fn says(&self, part: &str) -> bool {
+        String::from_utf8_lossy(&self.bytes).contains(part)
+    }
+
     pub fn len(&self) -> usize {
         self.len
     }

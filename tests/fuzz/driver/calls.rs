@@ -4,7 +4,9 @@
 //! written but a length that is too small, and the error has a text; nothing was written behind what was lent; a handle
 //! that is zero, closed or of another kind is never taken. In the end everything closes.
 //!
-//! A further function of the header is a method here and a line in [`CALLS`].
+//! A further function of the header is a method and a line in [`CALLS`].
+
+mod links;
 
 use std::ffi::{c_char, c_void};
 use std::path::PathBuf;
@@ -44,6 +46,7 @@ const ENGINE_OPTIONS: [&str; 8] = [
     "threads = 1\n[housekeeping]\ninterval_ms = 1\nclose_timeout_ms = 1000\n",
     "threads = 2\n",
 ];
+const LANE_OPTIONS: [&str; 8] = ["", "", "", "", "", "predict = \"request\"\n", "worker = true\nidle = \"sleep\"\nsleep_us = 100\n", "sleep_us = 0\n"];
 const SLOTS: [&str; 4] = ["d", "t", "given", "a-long-name-of-a-slot-that-is-no"];
 const STREAMS: [&str; 4] = ["test:A", "test:B", "other:C", "test:D"];
 const STREAM_OPTIONS: [&str; 4] = ["", "", "tick = 0.5\nprice_unit = \"USDT\"\n", "tick = -1\n"];
@@ -92,6 +95,8 @@ pub const CALLS: &[(&str, Call)] = &[
     ("foretick_engine_open", World::engine_open),
     ("foretick_engine_close", World::engine_close),
     ("foretick_engine_metrics", World::engine_metrics),
+    ("foretick_engine_describe", World::engine_describe),
+    ("foretick_engine_maintain", World::engine_maintain),
     ("foretick_stream_add", World::stream_add),
     ("foretick_bundle_open", World::bundle_open),
     ("foretick_bundle_describe", World::bundle_describe),
@@ -106,6 +111,15 @@ pub const CALLS: &[(&str, Call)] = &[
     ("foretick_lane_push", World::lane_push),
     ("foretick_lane_advance", World::lane_advance),
     ("foretick_lane_due", World::lane_due),
+    ("foretick_lane_poll", World::lane_poll),
+    ("foretick_lane_warm", World::lane_warm),
+    ("foretick_lane_snapshot", World::lane_snapshot),
+    ("foretick_lane_restore", World::lane_restore),
+    ("foretick_lane_restore", World::lane_restore),
+    ("foretick_link_open", World::link_open),
+    ("foretick_link_push", World::link_push),
+    ("foretick_link_push", World::link_push),
+    ("foretick_link_close", World::link_close),
     ("foretick_track_open", World::track_open),
     ("foretick_track_open", World::track_open),
     ("foretick_track_close", World::track_close),
@@ -115,6 +129,9 @@ pub const CALLS: &[(&str, Call)] = &[
     ("foretick_track_enable", World::track_enable),
     ("foretick_track_details", World::track_details),
     ("foretick_track_row", World::track_row),
+    ("foretick_result_attach", World::result_attach),
+    ("foretick_result_signal", World::result_read),
+    ("foretick_result_read", World::result_read),
     ("foretick_scorer_open", World::scorer_open),
     ("foretick_scorer_info", World::scorer_info),
     ("foretick_scorer_run", World::scorer_run),
@@ -133,6 +150,7 @@ pub struct Reached {
     pub predictions: u64,
     pub decisions: u64,
     pub scores: u64,
+    pub restored: u64,
 }
 
 /// Runs the calls that the bytes stand for.
@@ -155,6 +173,12 @@ pub struct World {
     streams: Vec<u32>,
     time: Time,
     reached: Reached,
+    /// Snapshots that were taken.
+    snapshots: Vec<Vec<u8>>,
+    /// Memory that was lent for results, until all is closed.
+    results: Vec<Room>,
+    /// Threads of the library's own may be inside.
+    threads: bool,
     /// The call that is made now.
     name: &'static str,
 }
@@ -162,14 +186,23 @@ pub struct World {
 impl World {
     /// An engine that serves, so that short inputs reach the hot calls.
     fn start() -> World {
-        let mut world = World { handles: Handles::default(), streams: Vec::new(), time: Time::default(), reached: Reached::default(), name: "start" };
+        let mut world = World {
+            handles: Handles::default(),
+            streams: Vec::new(),
+            time: Time::default(),
+            reached: Reached::default(),
+            snapshots: Vec::new(),
+            results: Vec::new(),
+            threads: false,
+            name: "start",
+        };
         assert_eq!(foretick_init(FORETICK_ABI_VERSION), FORETICK_OK);
         let slow: [Call; 4] = [World::engine_open, World::stream_add, World::bundle_open, World::slot_publish];
-        let objects: [Call; 3] = [World::lane_open, World::track_open, World::scorer_open];
+        let objects: [Call; 4] = [World::lane_open, World::track_open, World::scorer_open, World::link_open];
         for call in slow.into_iter().chain(objects) {
             call(&mut world, &mut Unstructured::new(&[GOOD; 64])).expect("64 bytes are enough");
         }
-        assert_eq!(world.reached.ok, 7, "{}", last_error());
+        assert_eq!(world.reached.ok, 8, "{}", last_error());
         world
     }
 
@@ -195,6 +228,10 @@ impl World {
         for id in self.handles.all(Of::Track) {
             assert_eq!(foretick_track_close(TrackHandle { id }), FORETICK_INVALID_HANDLE);
         }
+        for id in self.handles.all(Of::Link) {
+            assert_eq!(foretick_link_close(LinkHandle { id }), FORETICK_INVALID_HANDLE);
+        }
+        assert!(self.results.iter().all(Room::kept_within));
         for id in self.handles.all(Of::Bundle) {
             assert_eq!(foretick_bundle_close(BundleHandle { id }), FORETICK_INVALID_HANDLE);
         }
@@ -205,8 +242,9 @@ impl World {
     fn judge(&mut self, status: StatusCode, handle: Option<Picked>, outputs: &[&Room], lengths: &[&Room]) -> bool {
         let name = self.name;
         let known = Status::from_number(status);
-        let ours = [Status::Panic, Status::Poisoned, Status::Internal, Status::NotInitialised, Status::Forked, Status::Busy, Status::Closing];
+        let ours = [Status::Panic, Status::Poisoned, Status::Internal, Status::NotInitialised, Status::Forked, Status::Closing];
         assert!(known.is_some_and(|status| !ours.contains(&status)), "{name}: {status}: {}", last_error());
+        assert!(self.threads || status != FORETICK_BUSY, "{name}: {}", last_error());
         assert!(outputs.iter().chain(lengths).all(|room| room.kept_within()), "{name}: wrote behind its output");
         self.reached.ok += u64::from(status == FORETICK_OK);
         if status == FORETICK_OK {
@@ -277,6 +315,7 @@ impl World {
         let mut engine = Room::of::<u64>(1);
         // SAFETY: a text of its own length, a live handle.
         let status = unsafe { foretick_engine_open(options.pointer(), options.len(), place(source, engine.pointer())?) };
+        self.threads |= !options.says("threads = 0");
         if self.judge(status, None, &[&engine], &[]) {
             self.made(Of::Engine, &engine, Picked { id: 0, state: State::Zero });
         }
@@ -383,10 +422,11 @@ impl World {
 
     fn lane_open(&mut self, source: &mut Unstructured<'_>) -> Result<()> {
         let engine = self.handles.pick(source, Of::Engine)?;
-        let options = Text::of(source, &[""])?;
+        let options = Text::of(source, &LANE_OPTIONS)?;
         let mut lane = Room::of::<u64>(1);
         // SAFETY: a text of its own length, a live handle.
         let status = unsafe { foretick_lane_open(EngineHandle { id: engine.id }, options.pointer(), options.len(), place(source, lane.pointer())?) };
+        self.threads |= options.says("worker");
         if self.judge(status, Some(engine), &[&lane], &[]) {
             self.made(Of::Lane, &lane, engine);
         }

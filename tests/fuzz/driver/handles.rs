@@ -10,6 +10,7 @@ pub enum Of {
     Lane,
     Track,
     Scorer,
+    Link,
 }
 
 /// What a call on a handle may answer.
@@ -56,6 +57,11 @@ impl Handles {
                 ended.push(seen.id);
             }
         }
+    }
+
+    /// What it belongs to.
+    pub fn parent(&self, id: u64) -> u64 {
+        self.0.iter().find(|seen| seen.id == id).map_or(0, |seen| seen.parent)
     }
 
     /// The open ones of a kind, oldest first.
