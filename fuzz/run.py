@@ -33,6 +33,12 @@ def calls():
         yield chance.randbytes(length)
 
 
+def changes():
+    chance = random.Random(2)
+    for length in range(1, 41):
+        yield chance.randbytes(length)
+
+
 def texts(pattern):
     return lambda: (path.read_bytes() for path in sorted(ROOT.glob(pattern)))
 
@@ -43,6 +49,7 @@ TARGETS = {
     "graph": (graphs, 16_384),
     "manifest": (texts("models/*/v*/manifest.toml"), 8192),
     "options": (texts("fuzz/seeds/options/*.toml"), 1024),
+    "restore": (changes, 256),
     "table": (texts("fuzz/seeds/table/*.csv"), 4096),
 }
 

@@ -5,7 +5,7 @@ mod driver;
 
 use std::path::{Path, PathBuf};
 
-use driver::{calls, readers};
+use driver::{calls, readers, restore};
 
 /// SplitMix64.
 struct Chance(u64);
@@ -92,6 +92,13 @@ fn calls_in_any_order_keep_their_promises() {
     }
     // The driver goes deep enough to find something.
     assert!(all.ok > all.calls / 4 && all.steps > 1000 && all.predictions > 500 && all.decisions > 50 && all.scores > 500 && all.restored > 20, "{all:?}");
+}
+
+#[test]
+fn forged_snapshots_are_refused_or_restored() {
+    let mut chance = Chance(3);
+    let taken = (0..4000).filter(|_| restore::run(&chance.bytes(40))).count();
+    assert!(taken > 200 && taken < 3800, "{taken} of 4000 were taken");
 }
 
 #[test]

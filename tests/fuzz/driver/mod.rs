@@ -11,3 +11,4 @@ mod memory;
 #[path = "../../support/onnx.rs"]
 mod onnx;
 pub mod readers;
+pub mod restore;

@@ -1,14 +1,10 @@
 //! Calls on links, result memory, snapshots, and what the engine says and does on demand.
 
-use sha2::{Digest, Sha256};
-
+use super::super::restore::sealed;
 use super::*;
 
 const LINK_OPTIONS: [&str; 4] = ["", "slots = 64\n", "slots = 256\nconflate = [\"quote\", \"book\"]\n", "slots = 3\n"];
 const SNAPSHOT_MOST: usize = 1 << 16;
-/// Bytes of a snapshot before its body, and of the SHA-256 behind it.
-const HEAD: usize = 24;
-const SUM: usize = 32;
 
 impl World {
     pub(super) fn engine_describe(&mut self, source: &mut Unstructured<'_>) -> Result<()> {
@@ -169,15 +165,4 @@ impl World {
         }
         Ok(())
     }
-}
-
-/// The bytes with the length and the SHA-256 that a whole snapshot of them has.
-fn sealed(mut bytes: Vec<u8>) -> Vec<u8> {
-    if let Some(end) = bytes.len().checked_sub(SUM).filter(|end| *end >= HEAD) {
-        let length = bytes.len() as u64;
-        bytes[16..HEAD].copy_from_slice(&length.to_le_bytes());
-        let sum = Sha256::digest(&bytes[..end]);
-        bytes[end..].copy_from_slice(&sum);
-    }
-    bytes
 }
