@@ -1,7 +1,7 @@
 //! Slots and their generations. The only file that knows `arc_swap`.
 //!
 //! A lane compares one atomic number, the count of publishes, and looks further only when it moved. Publishing makes every lane's
-//! working copies first and leaves them at its [`Seat`]; the lane changes its copies for those and leaves the old ones there. So
+//! working copies first and leaves them at its seat; the lane changes its copies for those and leaves the old ones there. So
 //! neither the cell's own read path (slower, and with use-after-free reports on ARM) nor making or freeing anything is on the hot
 //! path: what is replaced goes to lists that [`Store::collect`] drains. A lane that stays away does not pin what was replaced:
 //! [`Store::hand_over`] changes the copies for it.
