@@ -3,9 +3,9 @@
 //!
 //! A model breaks its protocol on purpose by planting a [`Fault`]; outside loom none can be planted and the looks cost nothing.
 
-mod counter;
 #[cfg(not(loom))]
-mod handoff;
+mod barrier;
+mod counter;
 #[cfg(loom)]
 mod modelled;
 
@@ -15,10 +15,10 @@ pub use std::sync::atomic::Ordering;
 #[cfg(all(test, loom))]
 pub use modelled::check;
 #[cfg(loom)]
-pub use modelled::{AtomicBool, AtomicU64, Handoff, Mutex, Watch, fence, planted};
+pub use modelled::{AtomicBool, AtomicU64, Mutex, Watch, fence, heavy, light, planted, prepare};
 
 #[cfg(not(loom))]
-pub use handoff::Handoff;
+pub use barrier::{heavy, light, prepare};
 #[cfg(not(loom))]
 pub use parking_lot::Mutex;
 #[cfg(not(loom))]
@@ -57,8 +57,14 @@ pub enum Fault {
     ResultSignalLate,
     /// A publish's copies are left for a lane one by one.
     SeatSplit,
-    /// Housekeeping takes a lane's copies out without the lock.
-    SeatUnlocked,
+    /// Housekeeping does not look whether the lane is inside.
+    SeatUnlooked,
+    /// A lane does not look whether housekeeping is at its copies.
+    SeatUntended,
+    /// No light fence between a lane's mark and its look.
+    SeatLight,
+    /// No heavy fence between housekeeping's mark and its look.
+    SeatHeavy,
 }
 
 /// Whether a model has planted the fault.

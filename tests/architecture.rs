@@ -17,13 +17,14 @@ const SHARED: [&str; 5] = ["types", "error", "config", "clock", "sync"];
 const TOPS: [&str; 4] = ["ffi", "cli", "lib", "main"];
 
 /// Files outside `ffi` that may be unsafe: the floating-point mode, what is done at exit, the look at ONNX Runtime's library, the
-/// choice of an instruction set, the place of a boxed value, the slots that two threads take turns on, result memory of the caller's, and pinning.
-const UNSAFE: [&str; 10] = [
+/// choice of an instruction set, the fences and the seat of a lane's models, the slots that two threads take turns on, result memory of the caller's, and pinning.
+const UNSAFE: [&str; 11] = [
     "src/model/denormals.rs",
     "src/model/exit.rs",
     "src/model/runtime_check.rs",
     "src/model/native/simd.rs",
-    "src/sync/handoff.rs",
+    "src/sync/barrier.rs",
+    "src/model/store/seat.rs",
     "src/ingest/cells.rs",
     "src/ingest/ring.rs",
     "src/ingest/mailbox.rs",

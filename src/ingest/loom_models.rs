@@ -3,8 +3,9 @@
 use loom::thread;
 
 use super::gate;
-use super::link::{Consumer, Full, LinkOptions, Producer, link_of};
+use super::link::{Consumer, Full, Producer, link_of};
 use super::ring::{self, ring_from};
+use crate::config::LinkOptions;
 use crate::sync::{Fault, check};
 use crate::types::Slot;
 use crate::types::event::{Book, EventHead, Quote, Record, Trade};

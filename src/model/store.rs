@@ -22,7 +22,7 @@ use crate::model::bundle::Bundle;
 use crate::model::instances::{Instances, RunPolicy};
 use crate::model::switches::Switches;
 use crate::types::NAME_MAX;
-use seat::{Inside, Seat};
+use seat::{Inside, Place, Seat, seat};
 
 /// One published bundle. A prediction uses exactly one.
 #[derive(Debug)]
@@ -81,7 +81,7 @@ impl Slot {
 /// A lane's own view of the slots that it reads.
 #[derive(Debug)]
 pub struct Readers {
-    seat: Arc<Seat<Instances>>,
+    place: Place<Instances>,
     slots: Vec<Arc<Slot>>,
     epoch: Arc<AtomicU64>,
 }
@@ -91,7 +91,7 @@ impl Readers {
     /// is published meanwhile is seen by the next call.
     #[inline]
     pub fn enter(&mut self) -> Inside<'_, Instances> {
-        self.seat.enter(self.epoch.load(Ordering::Acquire))
+        self.place.enter(self.epoch.load(Ordering::Acquire))
     }
 
     /// The slots, by place.
@@ -103,7 +103,7 @@ impl Readers {
     /// A slot and its working copies, as [`Readers::enter`] gives them.
     #[inline]
     pub fn parts(&mut self) -> (Inside<'_, Instances>, &[Arc<Slot>]) {
-        (self.seat.enter(self.epoch.load(Ordering::Acquire)), &self.slots)
+        (self.place.enter(self.epoch.load(Ordering::Acquire)), &self.slots)
     }
 }
 
@@ -177,9 +177,9 @@ impl Store {
     pub fn readers(&self) -> Readers {
         // Held, so that nothing is published between the look and the seat.
         let published = self.publishing.lock();
-        let seat = Arc::new(Seat::new(published.last_number));
+        let (seat, place) = seat(published.last_number);
         self.seats.lock().push(Arc::downgrade(&seat));
-        Readers { seat, slots: Vec::new(), epoch: self.epoch.clone() }
+        Readers { place, slots: Vec::new(), epoch: self.epoch.clone() }
     }
 
     /// Adds a slot to a lane's view, with working copies of the generation that serves now; answers its place, `None` when nothing

@@ -74,23 +74,17 @@ impl<T> Mutex<T> {
     }
 }
 
-/// Stands in for the cell of a boxed value: loom knows the orders of a mutex.
-#[derive(Debug)]
-pub struct Handoff<T>(Mutex<Option<Box<T>>>);
+/// Nothing to ask for.
+pub fn prepare() {}
 
-impl<T> Handoff<T> {
-    /// A place with a value.
-    pub fn new(value: Box<T>) -> Handoff<T> {
-        Handoff(Mutex::new(Some(value)))
-    }
+/// loom knows the ordinary fence that the light one stands for.
+pub fn light() {
+    fence(std::sync::atomic::Ordering::SeqCst);
+}
 
-    /// Takes the value out.
-    pub fn take(&self) -> Option<Box<T>> {
-        self.0.lock().take()
-    }
-
-    /// Puts back what was taken out.
-    pub fn put(&self, value: Box<T>) {
-        assert!(self.0.lock().replace(value).is_none(), "only who took the value out may put one in");
-    }
+/// As [`light`].
+#[must_use]
+pub fn heavy() -> bool {
+    fence(std::sync::atomic::Ordering::SeqCst);
+    true
 }

@@ -1,21 +1,37 @@
 //! One lane's working copies, and where publishers leave newer ones.
 //!
-//! The lane takes its copies out when it enters and puts them back when it is done: one swap each way, so that housekeeping can
-//! change the copies of a lane that is idle, and nobody waits for a lane that is not. What a publisher leaves for several slots is
-//! taken over as a whole. Old copies stay on a list until [`Seat::pop_old`], so a lane frees nothing.
+//! A lane marks that it is inside and looks whether somebody tends its copies; housekeeping marks that it tends and looks whether
+//! the lane is inside. With a fence between mark and look on both sides, not both go on. The lane's fence is the light one of a
+//! pair, so entering costs a store, a look and a comparison; housekeeping, which pays for the heavy one, changes the copies of a
+//! lane that is idle and lets be one that is not. What a publisher leaves for several slots is taken over as a whole. Old copies
+//! stay on a list until [`Seat::pop_old`], so a lane frees nothing.
 
+use std::cell::UnsafeCell;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
 use std::time::Instant;
 
-use crate::sync::{Fault, Handoff, Mutex, planted};
+use crate::sync::{AtomicBool, Fault, Mutex, Ordering, Watch, heavy, light, planted, prepare};
 
-/// A lane's place. `C` is a working copy of what one slot serves.
+/// What publishers and housekeeping see of a lane. `C` is a working copy of what one slot serves.
 pub struct Seat<C> {
-    /// `None` while the lane is inside.
-    working: Handoff<Working<C>>,
+    /// The lane is inside; it alone writes this.
+    inside: AtomicBool,
+    /// The copies are being changed for an idle lane. Only set while `left` is locked.
+    tended: AtomicBool,
+    working: UnsafeCell<Working<C>>,
+    watch: Watch,
     left: Mutex<Left<C>>,
 }
+
+// SAFETY: `working` is touched by the lane while it is inside and by housekeeping while it tends, never by both (see the module);
+// `left` is behind its lock.
+unsafe impl<C: Send> Sync for Seat<C> {}
+
+/// The lane's end: one a seat, entered by one caller at a time.
+#[derive(Debug)]
+pub struct Place<C>(Arc<Seat<C>>);
 
 /// Copies by place, one a slot that the lane reads.
 #[derive(Debug)]
@@ -40,49 +56,55 @@ struct Left<C> {
     since: Option<Instant>,
 }
 
+/// A seat without copies, as of a publish: what publishers hold, and the lane's end.
+#[must_use]
+pub fn seat<C>(epoch: u64) -> (Arc<Seat<C>>, Place<C>) {
+    prepare();
+    let working = UnsafeCell::new(Working { copies: Vec::new(), epoch, moved: 0 });
+    let left = Mutex::new(Left { slots: Vec::new(), next: Vec::new(), old: Vec::new(), epoch, since: None });
+    let seat = Arc::new(Seat { inside: AtomicBool::new(false), tended: AtomicBool::new(false), working, watch: Watch::new(1), left });
+    (seat.clone(), Place(seat))
+}
+
 impl<C: fmt::Debug> fmt::Debug for Seat<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Seat").field("left", &self.left).finish_non_exhaustive()
     }
 }
 
-impl<C> Seat<C> {
-    /// A place without copies, as of a publish.
-    #[must_use]
-    pub fn new(epoch: u64) -> Seat<C> {
-        let working = Working { copies: Vec::new(), epoch, moved: 0 };
-        let left = Left { slots: Vec::new(), next: Vec::new(), old: Vec::new(), epoch, since: None };
-        Seat { working: Handoff::new(Box::new(working)), left: Mutex::new(left) }
-    }
-
-    /// Enters; `epoch` is the newest publish. Only the lane calls this, one caller at a time.
+impl<C> Place<C> {
+    /// Enters; `epoch` is the newest publish.
     #[inline]
-    pub fn enter(&self, epoch: u64) -> Inside<'_, C> {
-        match self.working.take() {
-            Some(working) if working.epoch >= epoch => Inside { seat: self, working: Some(working) },
-            found => self.take_over(found),
+    pub fn enter(&mut self, epoch: u64) -> Inside<'_, C> {
+        let seat = &*self.0;
+        seat.inside.store(true, Ordering::Relaxed);
+        if !planted(Fault::SeatLight) {
+            light();
         }
+        // Acquire: what was tended before is seen.
+        let tended = seat.tended.load(Ordering::Acquire) && !planted(Fault::SeatUntended);
+        let mut inside = Inside { seat };
+        if tended || inside.working().epoch < epoch {
+            inside.take_over(tended);
+        }
+        inside
     }
+}
 
-    #[cold]
-    fn take_over(&self, found: Option<Box<Working<C>>>) -> Inside<'_, C> {
-        // Held by others only while they move some pointers.
-        let mut left = self.left.lock();
-        // Housekeeping had the copies out, and put them back before it let go of the lock.
-        let mut working = found.or_else(|| self.working.take());
-        working.iter_mut().for_each(|working| left.give(working));
-        drop(left);
-        Inside { seat: self, working }
-    }
-
+impl<C> Seat<C> {
     /// Takes over what waits, for a lane that is idle; false when the lane is inside and will do so itself.
     pub fn take_over_idle(&self) -> bool {
-        let early = if planted(Fault::SeatUnlocked) { self.working.take() } else { None };
         let mut left = self.left.lock();
-        let Some(mut working) = early.or_else(|| self.working.take()) else { return false };
-        left.give(&mut working);
-        self.working.put(working);
-        true
+        self.tended.store(true, Ordering::Relaxed);
+        let ordered = planted(Fault::SeatHeavy) || heavy();
+        let idle = (ordered && !self.inside.load(Ordering::Acquire)) || planted(Fault::SeatUnlooked);
+        if idle {
+            self.watch.write(0..1);
+            // SAFETY: the lane was not inside when `tended` could be seen by all, and waits for the lock when it comes.
+            left.give(unsafe { &mut *self.working.get() });
+        }
+        self.tended.store(false, Ordering::Release);
+        idle
     }
 
     /// Leaves copies of one publish, by number of the slot; answers those that were left before and never taken, and those of
@@ -141,26 +163,43 @@ impl<C> Left<C> {
 #[derive(Debug)]
 pub struct Inside<'s, C> {
     seat: &'s Seat<C>,
-    /// `None` only if the lane were inside twice.
-    working: Option<Box<Working<C>>>,
 }
 
 impl<C> Inside<'_, C> {
+    #[inline]
+    fn working(&mut self) -> &mut Working<C> {
+        self.seat.watch.write(0..1);
+        // SAFETY: the lane is inside, once (`Place::enter` borrows it mutably), and nobody tends (see the module).
+        unsafe { &mut *self.seat.working.get() }
+    }
+
+    /// Takes over what was left; where housekeeping tends the copies, it is waited for: it only moves some pointers.
+    #[cold]
+    fn take_over(&mut self, tended: bool) {
+        if tended {
+            self.seat.inside.store(false, Ordering::Release);
+        }
+        let mut left = self.seat.left.lock();
+        // Under the lock nobody tends, and who takes it next sees the mark.
+        self.seat.inside.store(true, Ordering::Relaxed);
+        left.give(self.working());
+    }
+
     /// Adds a copy of a slot; its place is the number of those before.
     pub fn add(&mut self, slot: u16, copy: C) {
-        let Some(working) = &mut self.working else { return };
         let mut left = self.seat.left.lock();
         left.slots.push(slot);
         left.next.push(None);
         let room = left.next.len();
         left.old.reserve(room);
-        working.copies.push(copy);
+        drop(left);
+        self.working().copies.push(copy);
     }
 
     /// How many copies were changed for newer ones since this was last asked.
     #[inline]
     pub fn moved(&mut self) -> u64 {
-        self.working.as_mut().map_or(0, |working| std::mem::take(&mut working.moved))
+        std::mem::take(&mut self.working().moved)
     }
 }
 
@@ -169,23 +208,23 @@ impl<C> Deref for Inside<'_, C> {
 
     #[inline]
     fn deref(&self) -> &[C] {
-        self.working.as_ref().map_or(&[], |working| &working.copies)
+        self.seat.watch.read(0..1);
+        // SAFETY: as in `working`, and `&self` lets nobody write.
+        unsafe { &(*self.seat.working.get()).copies }
     }
 }
 
 impl<C> DerefMut for Inside<'_, C> {
     #[inline]
     fn deref_mut(&mut self) -> &mut [C] {
-        self.working.as_mut().map_or(&mut [], |working| &mut working.copies)
+        &mut self.working().copies
     }
 }
 
 impl<C> Drop for Inside<'_, C> {
     #[inline]
     fn drop(&mut self) {
-        if let Some(working) = self.working.take() {
-            self.seat.working.put(working);
-        }
+        self.seat.inside.store(false, Ordering::Release);
     }
 }
 
@@ -194,10 +233,10 @@ mod tests {
     use super::*;
     use crate::clock::moment;
 
-    fn seat(slots: &[u16]) -> Seat<u64> {
-        let seat = Seat::new(0);
-        slots.iter().for_each(|slot| seat.enter(0).add(*slot, 0));
-        seat
+    fn seated(slots: &[u16]) -> (Arc<Seat<u64>>, Place<u64>) {
+        let (seat, mut place) = seat(0);
+        slots.iter().for_each(|slot| place.enter(0).add(*slot, 0));
+        (seat, place)
     }
 
     fn copies(slots: &[u16], of: u64) -> Vec<(u16, u64)> {
@@ -206,28 +245,53 @@ mod tests {
 
     #[test]
     fn a_lane_takes_over_when_the_epoch_moves_and_leaves_the_old_behind() {
-        let seat = seat(&[3, 5]);
+        let (seat, mut place) = seated(&[3, 5]);
         assert_eq!(seat.leave(copies(&[3, 9], 1), 1, moment()), [1], "slot 9 is not read here");
-        assert_eq!(&*seat.enter(0), [0, 0], "the publish is not complete");
-        let mut inside = seat.enter(1);
+        assert_eq!(&*place.enter(0), [0, 0], "the publish is not complete");
+        let mut inside = place.enter(1);
         assert_eq!((inside.to_vec(), inside.moved(), inside.moved()), (vec![1, 0], 1, 0));
         drop(inside);
         assert_eq!((seat.pop_old(), seat.pop_old(), seat.waits_since()), (Some(0), None, None));
         assert!(seat.leave(copies(&[5], 2), 2, moment()).is_empty());
         assert_eq!(seat.leave(copies(&[5], 3), 3, moment()), [2], "never taken");
-        assert_eq!(&*seat.enter(3), [1, 3]);
+        assert_eq!(&*place.enter(3), [1, 3]);
     }
 
     #[test]
     fn an_idle_lane_is_given_its_copies_and_a_busy_one_is_let_be() {
-        let seat = seat(&[0]);
-        let inside = seat.enter(0);
+        let (seat, mut place) = seated(&[0]);
+        let inside = place.enter(0);
         seat.leave(copies(&[0], 1), 1, moment());
         assert!(!seat.take_over_idle() && inside[0] == 0);
         drop(inside);
         assert!(seat.take_over_idle() && seat.pop_old() == Some(0));
-        let mut inside = seat.enter(1);
+        let mut inside = place.enter(1);
         assert_eq!((inside[0], inside.moved()), (1, 1));
+    }
+
+    #[test]
+    fn a_lane_and_housekeeping_take_turns() {
+        const PUBLISHES: u64 = if cfg!(miri) { 20 } else { 2_000 };
+        let (seat, mut place) = seat::<Box<u64>>(0);
+        place.enter(0).add(0, Box::new(0));
+        let epoch = std::sync::atomic::AtomicU64::new(0);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for publish in 1..=PUBLISHES {
+                    drop(seat.leave(vec![(0, Box::new(publish))], publish, moment()));
+                    epoch.store(publish, Ordering::Release);
+                    seat.take_over_idle();
+                    drop(seat.pop_old());
+                }
+            });
+            let mut last = 0;
+            while last < PUBLISHES {
+                let now = epoch.load(Ordering::Acquire);
+                let inside = place.enter(now);
+                assert!(*inside[0] >= last.max(now));
+                last = *inside[0];
+            }
+        });
     }
 }
 
@@ -236,45 +300,41 @@ mod tests {
 mod loom_models {
     use super::*;
     use crate::clock::moment;
-    use crate::sync::{AtomicU64, Ordering, check};
-    use loom::sync::Arc;
+    use crate::sync::{AtomicU64, check};
     use loom::thread;
 
-    /// Two slots are published twice while housekeeping hands over: a lane always has copies of both, of one publish, never of an
-    /// older one than before, and at last of the newest.
+    /// Two slots are published while housekeeping hands over: a lane always has copies of both, of one publish, never of an older
+    /// one than before, and at last of the newest.
     fn a_lane_sees_whole_publishes() {
-        let (seat, epoch) = (Arc::new(Seat::new(0)), Arc::new(AtomicU64::new(0)));
+        let ((seat, mut place), epoch) = (seat(0), loom::sync::Arc::new(AtomicU64::new(0)));
         for slot in 0..2 {
-            seat.enter(0).add(slot, 0);
+            place.enter(0).add(slot, 0);
         }
         let publishing = {
             let (seat, epoch) = (seat.clone(), epoch.clone());
             thread::spawn(move || {
-                for publish in 1..=2 {
-                    seat.leave(vec![(0, publish), (1, publish)], publish, moment());
-                    epoch.store(publish, Ordering::Release);
-                }
+                seat.leave(vec![(0, 1), (1, 1)], 1, moment());
+                epoch.store(1, Ordering::Release);
             })
         };
-        let tidying = {
-            let seat = seat.clone();
-            thread::spawn(move || seat.take_over_idle())
-        };
+        let tidying = thread::spawn(move || {
+            seat.take_over_idle();
+        });
         let mut last = 0;
-        let mut look = || {
-            let inside = seat.enter(epoch.load(Ordering::Acquire));
+        let mut look = |place: &mut Place<u64>| {
+            let inside = place.enter(epoch.load(Ordering::Acquire));
             assert!(inside.len() == 2 && inside[0] == inside[1] && inside[0] >= last, "{:?} after {last}", &*inside);
             last = inside[0];
         };
-        look();
-        look();
+        look(&mut place);
+        look(&mut place);
         publishing.join().unwrap();
         tidying.join().unwrap();
-        assert_eq!(&*seat.enter(epoch.load(Ordering::Acquire)), [2, 2]);
+        assert_eq!(&*place.enter(epoch.load(Ordering::Acquire)), [1, 1]);
     }
 
     #[test]
-    fn seat() {
-        check(a_lane_sees_whole_publishes, &[Fault::SeatSplit, Fault::SeatUnlocked]);
+    fn seat_is_taken_over_whole() {
+        check(a_lane_sees_whole_publishes, &[Fault::SeatSplit, Fault::SeatUnlooked, Fault::SeatUntended, Fault::SeatLight, Fault::SeatHeavy]);
     }
 }
