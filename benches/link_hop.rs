@@ -18,6 +18,13 @@ const QUOTES: LinkOptions = LinkOptions { slots: 4_096, conflate_quotes: true, c
 /// Round trips whose times are told apart.
 const TRIPS: usize = 100_000;
 
+/// The two cores, `FORETICK_CORES` such as `0,1`: how far they are from each other is most of what a hop takes.
+fn cores() -> [u32; 2] {
+    let named = std::env::var("FORETICK_CORES").unwrap_or_default();
+    let mut numbers = named.split(',').filter_map(|number| number.trim().parse().ok());
+    [numbers.next().unwrap_or(0), numbers.next().unwrap_or(1)]
+}
+
 /// There and back again; what is pushed is read and pushed back by another core.
 struct Court {
     there: Producer,
@@ -30,7 +37,7 @@ impl Court {
         let ((there, mut from), (mut to, back)) = (link(options).unwrap(), link(options).unwrap());
         std::thread::scope(|scope| {
             scope.spawn(move || {
-                drop(pin_to_core(1));
+                drop(pin_to_core(cores()[1]));
                 while !from.is_closed() {
                     match from.next() {
                         Some(event) => assert!(to.push(event).is_ok()),
@@ -39,7 +46,7 @@ impl Court {
                 }
             });
             // Unpinned where a core cannot be had; the figures then say less.
-            drop(pin_to_core(0));
+            drop(pin_to_core(cores()[0]));
             // The producer goes with the court, which ends the echo.
             play(&mut Court { there, back });
         });
@@ -77,14 +84,14 @@ fn one_word() {
     let (there, back) = (OwnLine(AtomicU64::new(0)), OwnLine(AtomicU64::new(0)));
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            drop(pin_to_core(1));
+            drop(pin_to_core(cores()[1]));
             let mut seen = 0;
             while seen != u64::MAX {
                 seen = there.0.load(Ordering::Acquire);
                 back.0.store(seen, Ordering::Release);
             }
         });
-        drop(pin_to_core(0));
+        drop(pin_to_core(cores()[0]));
         let mut trip = |word| {
             there.0.store(word, Ordering::Release);
             while back.0.load(Ordering::Acquire) != word {
@@ -156,13 +163,13 @@ fn result(c: &mut Criterion) {
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            drop(pin_to_core(1));
+            drop(pin_to_core(cores()[1]));
             while !stop.load(Ordering::Relaxed) {
                 writer.write(black_box(&prediction));
                 (0..300).for_each(|_| spin_loop());
             }
         });
-        drop(pin_to_core(0));
+        drop(pin_to_core(cores()[0]));
         group.bench_function("read of the whole while another core writes every few us", |b| b.iter(|| black_box(&memory).read()));
         stop.store(true, Ordering::Relaxed);
     });

@@ -159,6 +159,25 @@ fn a_pipelined_bot_runs() {
     run("pipelined", &by_time(), true);
 }
 
+/// Row 41.
+#[test]
+fn a_host_that_unloads_the_library_has_not() {
+    // A process has one AddressSanitizer, and the library would bring its own.
+    if support::capi::is_sanitized() {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let library = support::capi::libraries().join("libforetick.so");
+    succeed(Command::new(program("unload", folder.path(), false, &[])).arg(library));
+}
+
+/// Row 59.
+#[test]
+fn a_failures_text_is_its_threads() {
+    let folder = tempfile::tempdir().expect("a folder");
+    succeed(&mut Command::new(program("texts", folder.path(), false, &[])));
+}
+
 #[test]
 fn the_shortest_bot_runs() {
     run("inline", &by_time(), false);
