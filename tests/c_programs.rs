@@ -13,7 +13,7 @@ use foretick::Status;
 use foretick::types::prediction::reason;
 use support::bench::by_volume;
 use support::bundle::{self, Graph, Member, Options};
-use support::capi::{compiler, is_sanitized, program, root, source, succeed};
+use support::capi::{compiler, is_sanitized, libraries, program, root, source, succeed};
 
 #[test]
 fn the_header_compiles_in_every_standard() {
@@ -163,11 +163,11 @@ fn a_pipelined_bot_runs() {
 #[test]
 fn a_host_that_unloads_the_library_has_not() {
     // A process has one AddressSanitizer, and the library would bring its own.
-    if support::capi::is_sanitized() {
+    if is_sanitized() {
         return;
     }
     let folder = tempfile::tempdir().expect("a folder");
-    let library = support::capi::libraries().join("libforetick.so");
+    let library = libraries().join("libforetick.so");
     succeed(Command::new(program("unload", folder.path(), false, &[])).arg(library));
 }
 
