@@ -10,8 +10,8 @@ use super::cell::Refused;
 use super::error::{Fail, Outcome};
 use super::handle::{ENGINES_MOST, HandleKind, INVALID, Key, next_generation};
 use super::lane_table::ClaimedLanes;
-use super::link_table::ClaimedLinks;
-use super::scorer_table::ClaimedScorers;
+use super::link::LINKS;
+use super::scorer::SCORERS;
 use crate::engine::Engine;
 use crate::error::{Error, Status};
 use crate::model::bundle::Bundle;
@@ -160,7 +160,7 @@ impl Drop for Closing {
 fn quiet(entry: &Arc<EngineEntry>, deadline: Instant) -> bool {
     // The table and this caller hold one reference each.
     const OURS: usize = 2;
-    let (mut lanes, mut links, mut scorers) = (ClaimedLanes::new(entry.number), ClaimedLinks::new(entry.number), ClaimedScorers::new(entry.number));
+    let (mut lanes, mut links, mut scorers) = (ClaimedLanes::new(entry.number), LINKS.claims(entry.number), SCORERS.claims(entry.number));
     loop {
         // They come second: a caller inside the engine may be opening one. Neither waits for the other to be idle.
         if Arc::strong_count(entry) <= OURS && lanes.take() & links.take() & scorers.take() {

@@ -6,13 +6,24 @@ use super::abi::{FlowRecord, StatusCode};
 use super::error::{Fail, Outcome};
 use super::flow::FlowOut;
 use super::guard::guard;
-use super::handle::{LaneHandle, LinkHandle};
+use super::handle::{HandleKind, LaneHandle, LinkHandle};
 use super::lane_table::with_lane;
-use super::link_table::{close_link, open_link, with_link};
+use super::object_table::{Object, Objects};
 use super::pointer::{Out, events, text};
 use crate::config::LinkOptions;
-use crate::engine::LinkError;
+use crate::engine::{Link, LinkError};
 use crate::error::Status;
+
+impl Object for Link {
+    const KIND: HandleKind = HandleKind::Link;
+
+    fn number(&self) -> u32 {
+        Link::number(self)
+    }
+}
+
+/// Links behind their handles.
+pub(super) static LINKS: Objects<Link> = Objects::new();
 
 impl From<LinkError> for Fail {
     fn from(error: LinkError) -> Fail {
@@ -41,7 +52,7 @@ pub unsafe extern "C" fn foretick_link_open(lane: LaneHandle, options: *const c_
         let options = LinkOptions::parse(options)?;
         let id = with_lane(lane.id, |entry| {
             let link = entry.let_in(|lane| lane.open_link(options))??;
-            open_link(entry.engine(), link)
+            LINKS.open(entry.engine(), link)
         })?;
         out.put(LinkHandle { id });
         Ok(())
@@ -63,8 +74,8 @@ pub unsafe extern "C" fn foretick_link_push(link: LinkHandle, events: *const c_v
     guard("foretick_link_push", || {
         // SAFETY: the header's rule of pointers.
         let (slots, out) = unsafe { (self::events(events, slots)?, FlowOut::maybe(flow)?) };
-        let push = |link: &mut crate::engine::Link| -> Outcome<_> { Ok(if out.is_some() { link.push(slots)? } else { link.push_all(slots)? }) };
-        let flow = with_link(link.id, push)?;
+        let push = |link: &mut Link| -> Outcome<_> { Ok(if out.is_some() { link.push(slots)? } else { link.push_all(slots)? }) };
+        let flow = LINKS.with(link.id, push)?;
         out.iter().for_each(|out| out.put(&flow));
         Ok(())
     })
@@ -77,5 +88,5 @@ pub unsafe extern "C" fn foretick_link_push(link: LinkHandle, events: *const c_v
 /// errors: BUSY while its producer is inside.
 #[unsafe(no_mangle)]
 pub extern "C" fn foretick_link_close(link: LinkHandle) -> StatusCode {
-    guard("foretick_link_close", || if link.id == 0 { Ok(()) } else { close_link(link.id) })
+    guard("foretick_link_close", || if link.id == 0 { Ok(()) } else { LINKS.close(link.id) })
 }

@@ -6,12 +6,23 @@ use super::abi::{ScorerInfoRecord, StatusCode};
 use super::engine_table::with_engine;
 use super::error::Outcome;
 use super::guard::guard;
-use super::handle::{EngineHandle, ScorerHandle};
+use super::handle::{EngineHandle, HandleKind, ScorerHandle};
+use super::object_table::{Object, Objects};
 use super::pointer::{Out, text};
 use super::rows::Places;
-use super::scorer_table::{close_scorer, open_scorer, with_scorer};
 use super::sized::{stated, write};
 use crate::engine::{RowValues, Scorer};
+
+impl Object for Scorer {
+    const KIND: HandleKind = HandleKind::Scorer;
+
+    fn number(&self) -> u32 {
+        u32::from(Scorer::number(self))
+    }
+}
+
+/// Scorers behind their handles.
+pub(super) static SCORERS: Objects<Scorer> = Objects::new();
 
 /// Opens a scorer of one model, by its name in the manifest, of what a slot serves now: the model alone, on
 /// rows of the caller's, without track, clock or decision. It stays with its generation when the slot
@@ -35,7 +46,7 @@ pub unsafe extern "C" fn foretick_scorer_open(
     guard("foretick_scorer_open", || {
         // SAFETY: the header's rule of pointers.
         let (slot, model, out) = unsafe { (text(slot, slot_len, "slot")?, text(model, model_len, "model")?, Out::of(scorer, "scorer")?) };
-        let id = with_engine(engine.id, |entry| open_scorer(entry.number, entry.engine.open_scorer(slot, model, flags)?))?;
+        let id = with_engine(engine.id, |entry| SCORERS.open(entry.number, entry.engine.open_scorer(slot, model, flags)?))?;
         out.put(ScorerHandle { id });
         Ok(())
     })
@@ -52,7 +63,7 @@ pub unsafe extern "C" fn foretick_scorer_info(scorer: ScorerHandle, info: *mut S
     guard("foretick_scorer_info", || {
         // SAFETY: the header's rule of pointers.
         let size = unsafe { stated(info.cast_const(), "info")? };
-        let record = with_scorer(scorer.id, |scorer| Ok(ScorerInfoRecord::of(&scorer.info(), size)))?;
+        let record = SCORERS.with(scorer.id, |scorer| Ok(ScorerInfoRecord::of(&scorer.info(), size)))?;
         // SAFETY: writable for the size that it states, by the header's rule of pointers.
         unsafe { write(info.cast::<u8>(), size, &record) };
         Ok(())
@@ -77,7 +88,7 @@ pub unsafe extern "C" fn foretick_scorer_info(scorer: ScorerHandle, info: *mut S
 pub unsafe extern "C" fn foretick_scorer_run(scorer: ScorerHandle, rows: *const c_void, n: usize, stride: usize, out: *mut f32, cap: usize) -> StatusCode {
     guard("foretick_scorer_run", || {
         let places = Places { rows, count: n, stride, out, cap };
-        with_scorer(scorer.id, |scorer| match (n, scorer.info().raw) {
+        SCORERS.with(scorer.id, |scorer| match (n, scorer.info().raw) {
             (0, _) => Ok(()),
             // SAFETY: the header's rule of pointers.
             (_, true) => unsafe { score(scorer, &places, |row| RowValues::Raw(row)) },
@@ -105,5 +116,5 @@ unsafe fn score<T>(scorer: &mut Scorer, places: &Places, values: impl Fn(&[T]) -
 /// errors: BUSY while a caller is inside: nothing is closed.
 #[unsafe(no_mangle)]
 pub extern "C" fn foretick_scorer_close(scorer: ScorerHandle) -> StatusCode {
-    guard("foretick_scorer_close", || if scorer.id == 0 { Ok(()) } else { close_scorer(scorer.id) })
+    guard("foretick_scorer_close", || if scorer.id == 0 { Ok(()) } else { SCORERS.close(scorer.id) })
 }

@@ -192,10 +192,10 @@ fn a_scorer_has_one_caller_and_a_panic_poisons_it_until_it_is_closed() {
     let scorer = scorer_of(engine);
     // SAFETY: no rows.
     let run = || unsafe { foretick_scorer_run(scorer, null(), 0, 0, null_mut(), 0) };
-    let inside = scorer_table::with_scorer(scorer.id, |_| Ok((run(), info(scorer), foretick_scorer_close(scorer), advance(lane))));
+    let inside = SCORERS.with(scorer.id, |_| Ok((run(), info(scorer), foretick_scorer_close(scorer), advance(lane))));
     assert_eq!(inside.ok(), Some((FORETICK_BUSY, FORETICK_BUSY, FORETICK_BUSY, FORETICK_OK)));
     assert_eq!((run(), info(scorer)), (FORETICK_OK, FORETICK_OK));
-    let status = guard::guard("test", || scorer_table::with_scorer::<()>(scorer.id, |_| panic!("injected")));
+    let status = guard::guard("test", || SCORERS.with::<()>(scorer.id, |_| panic!("injected")));
     assert_eq!((status, run(), info(scorer)), (FORETICK_PANIC, FORETICK_POISONED, FORETICK_POISONED));
     assert_eq!((foretick_scorer_close(scorer), run(), foretick_scorer_close(scorer)), (FORETICK_OK, FORETICK_INVALID_HANDLE, FORETICK_INVALID_HANDLE));
     assert_eq!(foretick_engine_close(engine), FORETICK_OK);
@@ -209,7 +209,7 @@ fn closing_an_engine_takes_its_scorers_along_or_none() {
     let (entered, wait) = std::sync::mpsc::channel();
     std::thread::scope(|scope| {
         scope.spawn(move || {
-            let inside = scorer_table::with_scorer(scorer.id, |_| {
+            let inside = SCORERS.with(scorer.id, |_| {
                 entered.send(()).unwrap();
                 std::thread::sleep(std::time::Duration::from_millis(20));
                 Ok(())
@@ -237,9 +237,9 @@ fn a_link_has_one_producer_and_a_panic_poisons_it_until_it_is_closed() {
     let (link, other) = (link_of(lane), link_of(lane));
     // SAFETY: no events.
     let push = |link| unsafe { foretick_link_push(link, null(), 0, null_mut()) };
-    let inside = link_table::with_link(link.id, |_| Ok((push(link), foretick_link_close(link), push(other), advance(lane))));
+    let inside = LINKS.with(link.id, |_| Ok((push(link), foretick_link_close(link), push(other), advance(lane))));
     assert_eq!(inside.ok(), Some((FORETICK_BUSY, FORETICK_BUSY, FORETICK_OK, FORETICK_OK)));
-    let status = guard::guard("test", || link_table::with_link::<()>(link.id, |_| panic!("injected")));
+    let status = guard::guard("test", || LINKS.with::<()>(link.id, |_| panic!("injected")));
     assert_eq!((status, push(link), push(other)), (FORETICK_PANIC, FORETICK_POISONED, FORETICK_OK));
     assert_eq!((foretick_link_close(link), push(link), foretick_link_close(link)), (FORETICK_OK, FORETICK_INVALID_HANDLE, FORETICK_INVALID_HANDLE));
     assert_eq!((foretick_engine_close(engine), push(other)), (FORETICK_OK, FORETICK_INVALID_HANDLE));
