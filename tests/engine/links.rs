@@ -164,6 +164,28 @@ fn the_lane_keeps_the_least_of_the_promises() {
 }
 
 #[test]
+fn a_link_that_is_gone_holds_the_lane_back_no_longer() {
+    let (mut bench, track) = Bench::start(&by_time());
+    let memory = attach(&mut bench.lane, track);
+    let [mut first, mut second] = [link(&mut bench.lane, 64), link(&mut bench.lane, 64)];
+    let at = |ms: i64| START_NS + ms * MS;
+    first.push(trade(bench.stream, 10, 1.0).slots()).unwrap();
+    first.push(promise(at(400)).slots()).unwrap();
+    second.push(promise(at(100)).slots()).unwrap();
+    // The older mark comes first and is alone for a moment; then the least holds.
+    bench.lane.poll(0, at(1_000)).unwrap();
+    second.push(trade(bench.stream, 450, 1.0).slots()).unwrap();
+    first.push(promise(at(600)).slots()).unwrap();
+    let before = bench.lane.poll(0, at(1_000)).unwrap();
+    assert_eq!(before.taken, 2);
+    let step = memory.read().unwrap().step;
+    drop(second);
+    let flow = bench.lane.poll(0, at(1_000)).unwrap();
+    assert!(flow.closed > 0 && flow.predicted == 1, "{flow:?}");
+    assert_eq!((bench.lane.row(track).unwrap().number, memory.read().unwrap().step > step), (5, true), "to 600 ms");
+}
+
+#[test]
 fn a_poll_on_request_stops_at_each_step() {
     let bench = Bench::with("");
     bench.publish(&by_volume()).unwrap();

@@ -40,9 +40,9 @@ impl Lane {
     }
 
     /// Takes what waits in the links, the oldest `known_ns` of all of them first, until nothing waits or `max_slots` slots were taken,
-    /// the last event whole; 0 stands for as many as the links can hold. Every step that closes is predicted at once and written to the track's result memory,
-    /// unless the lane was opened with `predict = "request"`: then this returns after an event that closes a step, as
-    /// [`Lane::push`] does. `now_ns` is the time of the decisions, 0 takes the engine's clock.
+    /// the last event whole; 0 stands for as many as the links can hold. Every step that closes is predicted at once and written to
+    /// the track's result memory, unless the lane was opened with `predict = "request"`: then this returns after an event that
+    /// closes a step, as [`Lane::push`] does. `now_ns` is the time of the decisions, 0 takes the engine's clock.
     ///
     /// An ADVANCE mark is its producer's promise; the lane advances to the least promise of the links that have made one. An event
     /// that a push would refuse because of a track (a bar of another interval) is skipped and counted as refused.
@@ -69,7 +69,11 @@ impl Lane {
             let Some(next) = oldest(&mut inlets) else { break };
             flow.taken += self.take_next(&mut inlets, next, time, &mut flow);
         }
-        self.let_go(&mut inlets);
+        if let_go(&mut inlets) && !self.has_asked_for(&flow) {
+            // Those that are left may have promised more than the one that is gone.
+            self.keep_promises(&inlets, &mut flow);
+            self.predict_due(time, self.promised_ns, &mut flow);
+        }
         self.inlets = inlets;
         if let Some(lag_ms) = self.options.advance_lag_ms.filter(|_| !self.has_asked_for(&flow)) {
             self.lag_behind(lag_ms, time, &mut flow);
@@ -106,7 +110,7 @@ impl Lane {
         }
         let known_ns = known_ns(&mut inlets[next]).unwrap_or(0);
         inlets[next].consumer.advance();
-        if flow.closed > closed && self.options.predict == PollPredicts::Step {
+        if flow.closed > closed {
             self.predict_due(time, known_ns, flow);
         }
         taken
@@ -119,11 +123,6 @@ impl Lane {
         }
     }
 
-    /// Forgets links whose producer is gone and of which nothing is left; their promises bind no longer.
-    fn let_go(&mut self, inlets: &mut Vec<Inlet>) {
-        inlets.retain(|inlet| !inlet.consumer.is_closed());
-    }
-
     /// Advances to the lane's time less the lag.
     fn lag_behind(&mut self, lag_ms: u64, time: DecisionTime, flow: &mut Flow) {
         let DecisionTime::Of(now_ns) = time else { return };
@@ -131,13 +130,17 @@ impl Lane {
         let until_ns = now_ns.saturating_sub(lag_ms as i64 * 1_000_000).max(0);
         let closed = self.close_until(until_ns, &mut |_, _| {});
         flow.closed += closed;
-        if closed > 0 && self.options.predict == PollPredicts::Step {
+        if closed > 0 {
             self.predict_due(time, until_ns, flow);
         }
     }
 
-    /// Predicts every track that is due, all with the models of one publish, and publishes the predictions.
+    /// Predicts every track that is due, all with the models of one publish, and publishes the predictions; nothing where the host
+    /// asks.
     fn predict_due(&mut self, time: DecisionTime, closing_ns: i64, flow: &mut Flow) {
+        if self.options.predict == PollPredicts::Request {
+            return;
+        }
         let mut due = std::mem::take(&mut self.due);
         let (mut copies, slots) = self.readers.parts();
         self.counters.generations.add(copies.moved());
@@ -165,6 +168,13 @@ impl Lane {
         due.clear();
         self.due = due;
     }
+}
+
+/// Forgets links whose producer is gone and of which nothing is left, whose promises bind no longer; true when there were some.
+fn let_go(inlets: &mut Vec<Inlet>) -> bool {
+    let before = inlets.len();
+    inlets.retain(|inlet| !inlet.consumer.is_closed());
+    inlets.len() < before
 }
 
 /// The link whose next event is the oldest; of equal ones the first.
