@@ -31,6 +31,8 @@ pub enum Fault {
     RingPublish,
     /// A ring's slots are given back without a release store.
     RingGiveBack,
+    /// A slot is given back while its first word still shows an event.
+    RingShownAgain,
     /// The producer's end is looked at after the last look for slots.
     RingClosedLate,
     /// A mailbox's content is posted without a release.

@@ -67,7 +67,7 @@ fn ring_ends_when_all_was_read() {
 
 #[test]
 fn ring() {
-    check(ring_keeps_its_order, &[Fault::RingPublish, Fault::RingGiveBack]);
+    check(ring_keeps_its_order, &[Fault::RingPublish, Fault::RingGiveBack, Fault::RingShownAgain]);
     check(ring_ends_when_all_was_read, &[Fault::RingClosedLate]);
 }
 

@@ -4,19 +4,29 @@
 //! many slots as the longest event has less one, so that an event which begins near the end goes on there and is one slice. The
 //! places at the beginning that its last positions name stay unused for that lap.
 //!
-//! The producer alone moves the tail and writes slots between tail and head + capacity; the consumer alone moves the head and
-//! reads slots between head and tail. Each keeps what it last saw of the other's position and looks again only when that is not
-//! enough.
+//! **One line moves from core to core.** The first word of an event says that it is there: the consumer polls that word at its
+//! head and finds 0 until the producer stores it, after all the rest. So the consumer's wait ends with the very line that it is
+//! to read. It puts the words back to 0 before it gives the slots back (as in Giacomoni, Moseley and Vachharajani, "FastForward
+//! for efficient pipeline parallelism", PPoPP 2008).
+//!
+//! The producer alone writes slots between tail and head + capacity; the consumer alone moves the head, and has what is between
+//! head and tail. The producer looks at the head only when what it saw last leaves too little room; the tail is for the gauges.
 
+use std::mem::offset_of;
 use std::sync::Arc;
 
 use super::cells::Cells;
 use super::gate;
 use crate::sync::{AtomicBool, AtomicU64, Fault, Ordering, OwnLine, ordering, planted};
 use crate::types::Slot;
+use crate::types::event::EventHead;
 
 /// Slots of the longest event.
 pub const EVENT_SLOTS: usize = 16;
+
+/// Where an event's first word says how many slots it has.
+const SLOTS_MASK: u64 = u16::MAX as u64;
+const _: () = assert!(offset_of!(EventHead, slots) == 0 && cfg!(target_endian = "little"));
 
 /// The ring has no room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +36,7 @@ pub struct Full;
 struct Shared {
     cells: Cells,
     capacity: u64,
-    /// What the producer has published.
+    /// What the producer has published, for the gauges; stored before what it counts is shown.
     tail: OwnLine<AtomicU64>,
     /// What the consumer has given back.
     head: OwnLine<AtomicU64>,
@@ -46,6 +56,10 @@ pub struct Producer {
     shared: Arc<Shared>,
     /// Where the next slot is written.
     next: u64,
+    /// Where what is staged begins; `next` when nothing is.
+    published: u64,
+    /// The first word of what is staged, which shows it all.
+    first: u64,
     /// The head as last seen; the consumer may have moved it since.
     head: u64,
 }
@@ -55,8 +69,6 @@ pub struct Producer {
 pub struct Consumer {
     shared: Arc<Shared>,
     head: u64,
-    /// The tail as last seen; the producer may have moved it since.
-    tail: u64,
     /// Slots of the event that was shown and not given back.
     shown: usize,
 }
@@ -78,7 +90,8 @@ pub(super) fn ring_from(slots: usize, start: u64) -> (Producer, Consumer) {
         producer_gone: AtomicBool::new(false),
         consumer_gone: AtomicBool::new(false),
     });
-    (Producer { shared: shared.clone(), next: start, head: start }, Consumer { shared, head: start, tail: start, shown: 0 })
+    let producer = Producer { shared: shared.clone(), next: start, published: start, first: 0, head: start };
+    (producer, Consumer { shared, head: start, shown: 0 })
 }
 
 /// Slots of the event that begins here: what its head says, held to what an event can have and to how many slots there are.
@@ -87,6 +100,19 @@ pub(super) fn ring_from(slots: usize, start: u64) -> (Producer, Consumer) {
 pub(super) fn length(first: &[Slot], there: usize) -> usize {
     let head = gate::head(first).unwrap_or_default();
     usize::from(head.slots).clamp(1, EVENT_SLOTS).min(there)
+}
+
+/// The word that shows an event of so many slots: the head's own, which says so. Where memory was changed after the check it may
+/// say something else, which is put right, so that the word is never 0 and leads nowhere beyond what was written.
+#[inline]
+fn first_word(head: u64, slots: usize) -> u64 {
+    head & !SLOTS_MASK | slots as u64
+}
+
+/// Slots of the event that a word shows, if it shows one.
+#[inline]
+fn slots_of(first: u64) -> Option<usize> {
+    (first != 0).then_some((first & SLOTS_MASK) as usize)
 }
 
 impl Producer {
@@ -119,13 +145,22 @@ impl Producer {
     #[inline]
     pub fn stage(&mut self, slots: &[Slot]) -> Result<(), Full> {
         let event = &slots[..length(slots, slots.len())];
+        let Some(head) = event.first() else { return Ok(()) };
         if !self.has_room(event.len()) {
             return Err(Full);
         }
+        let (place, first) = (self.shared.place(self.next), first_word(head.0[0], event.len()));
         // SAFETY: from its place on, the event's slots are behind the tail and in front of the head of a lap later: the
-        // consumer reads none of them before they are published. Those beyond the end belong to the one event that crosses it,
-        // and the consumer has given the last such event back, since its slots would lie in front of the head otherwise.
-        unsafe { self.shared.cells.write(self.shared.place(self.next), event) };
+        // consumer looks at the first word of the first staged event alone, which is not written here. Slots beyond the end
+        // belong to the one event that crosses it, and the consumer has given the last such event back, since its slots would
+        // lie in front of the head otherwise.
+        unsafe { self.shared.cells.write_rest(place, event) };
+        if self.next == self.published {
+            self.first = first;
+        } else {
+            // SAFETY: as above; the consumer comes here only by way of the first staged event.
+            unsafe { self.shared.cells.set_first(place, first, Ordering::Relaxed) };
+        }
         self.next = self.next.wrapping_add(event.len() as u64);
         Ok(())
     }
@@ -133,7 +168,14 @@ impl Producer {
     /// Lets the consumer see all that was staged, at once.
     #[inline]
     pub fn publish(&mut self) {
-        self.shared.tail.0.store(self.next, ordering(Ordering::Release, Fault::RingPublish));
+        if self.next == self.published {
+            return;
+        }
+        let place = self.shared.place(self.published);
+        self.shared.tail.0.store(self.next, Ordering::Relaxed);
+        // SAFETY: the consumer looks at this word as an atomic, and at nothing behind it until it is not 0.
+        unsafe { self.shared.cells.set_first(place, self.first, ordering(Ordering::Release, Fault::RingPublish)) };
+        self.published = self.next;
     }
 
     /// Stages and publishes one event.
@@ -165,27 +207,18 @@ impl Consumer {
     #[inline]
     pub fn peek(&mut self) -> Option<&[Slot]> {
         if self.shown == 0 {
-            self.shown = self.find()?;
+            self.shown = slots_of(self.first())?;
         }
-        // SAFETY: as in `find`; the producer writes these slots only after `advance` has given them back, which the borrow of
-        // `self` forbids as long as the slice lives.
+        // SAFETY: the acquire has seen the first word, which was stored after the rest; the producer writes these slots only
+        // after `advance` has given them back, which the borrow of `self` forbids as long as the slice lives.
         Some(unsafe { self.shared.cells.read(self.shared.place(self.head), self.shown) })
     }
 
-    /// Slots of the event at the head.
+    /// The word at the head: 0 as long as no event is there.
     #[inline]
-    fn find(&mut self) -> Option<usize> {
-        if self.tail == self.head {
-            self.tail = self.shared.tail.0.load(Ordering::Acquire);
-            if self.tail == self.head {
-                return None;
-            }
-        }
-        // At most what was published: a head that says more does not lead beyond the tail.
-        let published = self.tail.wrapping_sub(self.head) as usize;
-        // SAFETY: the slots from head to tail were published, which the acquire above has seen, and are the consumer's until
-        // it moves the head.
-        Some(length(unsafe { self.shared.cells.read(self.shared.place(self.head), 1) }, published))
+    fn first(&self) -> u64 {
+        // SAFETY: at the head nobody writes this word but as an atomic.
+        unsafe { self.shared.cells.first(self.shared.place(self.head)) }
     }
 
     /// Gives the event that was last shown back to the producer; nothing when none was.
@@ -194,7 +227,14 @@ impl Consumer {
         if self.shown == 0 {
             return;
         }
-        self.shared.cells.touch(self.shared.place(self.head), self.shown);
+        let place = self.shared.place(self.head);
+        self.shared.cells.touch(place, self.shown);
+        // An event of the next lap may begin at any of them. None begins beyond the end.
+        let end = if planted(Fault::RingShownAgain) { place } else { (place + self.shown).min(self.shared.capacity as usize) };
+        for at in place..end {
+            // SAFETY: the slots are the consumer's until it moves the head.
+            unsafe { self.shared.cells.set_first(at, 0, Ordering::Relaxed) };
+        }
         self.head = self.head.wrapping_add(self.shown as u64);
         self.shown = 0;
         self.shared.head.0.store(self.head, ordering(Ordering::Release, Fault::RingGiveBack));
@@ -216,10 +256,14 @@ impl Consumer {
     #[must_use]
     pub fn is_closed(&self) -> bool {
         if planted(Fault::RingClosedLate) {
-            return self.waiting() == 0 && self.producer_gone();
+            return self.is_empty() && self.producer_gone();
         }
         // In this order: what was published before the producer went is seen by the second look.
-        self.producer_gone() && self.waiting() == 0
+        self.producer_gone() && self.is_empty()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.shown == 0 && self.first() == 0
     }
 
     fn producer_gone(&self) -> bool {
@@ -250,7 +294,7 @@ impl Gauge {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::types::event::{EventHead, Record, Trade};
+    use crate::types::event::{Record, Trade};
     use proptest::prelude::*;
     use std::collections::VecDeque;
 
@@ -308,21 +352,19 @@ mod tests {
     #[test]
     fn a_head_that_lies_leads_nowhere_beyond_what_was_published() {
         let (mut producer, mut consumer) = ring(16);
-        let mut trade = Trade::of(1, 1);
-        for (slots, read) in [(0, 1), (u16::MAX, 1), (2, 1), (1, 1)] {
+        let (mut trade, honest) = (Trade::of(1, 1), Trade::of(1, 1));
+        for slots in [0, u16::MAX, 2, 1] {
             trade.head.slots = slots;
             producer.push(trade.slots()).unwrap();
-            assert_eq!(consumer.peek().map(<[Slot]>::len), Some(read));
+            assert_eq!(consumer.peek(), Some(honest.slots()), "its length is that of what was written");
             consumer.advance();
             assert_eq!(consumer.waiting(), 0);
         }
-        // Changed between the producer's look and the copy: the consumer holds the length to what is there.
-        producer.push(&event(2, 1)).unwrap();
-        let first = consumer.shared.place(consumer.head);
-        // SAFETY: one thread, and nothing is lent.
-        unsafe { producer.shared.cells.write(first, &event(9, 1)[..1]) };
-        assert_eq!(consumer.peek().map(<[Slot]>::len), Some(2));
+        producer.push(&[Slot::default()]).unwrap();
+        assert_eq!(consumer.peek().map(<[Slot]>::len), Some(1), "nothing holds the ring up");
+        consumer.advance();
         producer.push(&[]).unwrap();
+        assert_eq!((consumer.waiting(), consumer.peek()), (0, None));
     }
 
     #[test]
