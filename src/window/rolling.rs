@@ -108,6 +108,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { cases: if cfg!(miri) { 8 } else { 256 }, ..ProptestConfig::default() })]
+
         #[test]
         fn the_last_rows_are_one_slice(rows in 1usize..8, width in 1usize..5, pushes in 0usize..40) {
             let mut window = Rolling::new(rows, width);
