@@ -1,5 +1,6 @@
 //! Arguments, exit codes and the commands.
 
+mod bench;
 mod demo;
 mod doctor;
 mod features;
@@ -48,6 +49,8 @@ enum Command {
     Inspect(inspect::InspectArgs),
     /// Swap bundles while lanes predict, and look at every answer.
     Soak(soak::SoakArgs),
+    /// Time foretick's parts and models on this machine.
+    Bench(bench::BenchArgs),
     /// Check this machine, this build and its bundles.
     Doctor(doctor::DoctorArgs),
 }
@@ -63,6 +66,7 @@ pub fn run() -> ExitCode {
         Command::Inspect(inspect) => inspect::run(&inspect, args.json),
         Command::Demo(demo) => demo::run(&demo, args.json),
         Command::Soak(soak) => soak::run(&soak, args.json),
+        Command::Bench(bench) => bench::run(&bench, args.json),
         Command::Doctor(doctor) => doctor::run(&doctor, args.json),
     };
     match done {

@@ -1,0 +1,127 @@
+//! The list of what is timed, and how each is set up.
+
+use std::path::Path;
+
+use foretick::Result;
+
+use super::bundle::{Folder, Member, Plan, STREAM};
+use super::host::{Bundle, Host};
+use super::models::{Model, Models, Targets, Work};
+use super::subject::{Part, Scored, Subject, Tracked};
+
+/// Members of the whole decision.
+const DECISION: [&str; 4] = ["lr", "rf", "xgb", "lstm"];
+
+/// Something that is timed.
+#[derive(Clone, Copy)]
+pub struct Case {
+    pub name: &'static str,
+    pub title: &'static str,
+    /// Models that it runs.
+    pub models: &'static [&'static str],
+    way: Way,
+}
+
+/// How it is called.
+#[derive(Clone, Copy, PartialEq)]
+enum Way {
+    /// A model alone.
+    Scorer,
+    /// A track on the simulated market.
+    Track(Part),
+}
+
+impl Case {
+    const fn scorer(models: &'static [&'static str; 1], title: &'static str) -> Case {
+        Case { name: models[0], title, models, way: Way::Scorer }
+    }
+
+    const fn track(name: &'static str, models: &'static [&'static str], part: Part, title: &'static str) -> Case {
+        Case { name, title, models, way: Way::Track(part) }
+    }
+
+    /// Targets: a window's earlier steps are computed beforehand on a track only.
+    pub fn targets(&self, models: &Models) -> Targets {
+        let of = |name: &str| models.find(name).map_or(Targets::default(), |model| model.targets);
+        match self.way {
+            Way::Scorer => Targets { on_track: None, ..of(self.name) },
+            Way::Track(Part::Decision) => Targets { hot: Some(30.0), p99_ns: Some(8_000.0), ..Targets::default() },
+            Way::Track(Part::Predict) => Targets { hot: of(self.models[0]).on_track, ..Targets::default() },
+            Way::Track(Part::Push | Part::Step) => Targets::default(),
+        }
+    }
+
+    /// The least that a run of its models does; none for what is no model's run.
+    pub fn work(&self, models: &Models) -> Option<Work> {
+        match self.way {
+            Way::Scorer => models.find(self.name).filter(|model| !model.trained).map(|model| model.work),
+            Way::Track(_) => None,
+        }
+    }
+}
+
+/// Everything, in the order in which it is shown.
+pub const CASES: [Case; 18] = [
+    Case::track("decision", &DECISION, Part::Decision, "event in, 25 features, LR + RF + XGBoost + LSTM, decision out"),
+    Case::track("push", &["lr"], Part::Push, "push of an event that closes no step"),
+    Case::track("features", &["lr"], Part::Step, "push of an event that closes a step: 25 features"),
+    Case::scorer(&["lr"], "logistic regression, 25 features"),
+    Case::scorer(&["mlp"], "MLP 25-64-32-1"),
+    Case::scorer(&["rf"], "random forest, 100 trees, depth 8"),
+    Case::scorer(&["xgb"], "XGBoost, 200 trees, depth 6"),
+    Case::scorer(&["lgb"], "LightGBM, 200 trees, 31 leaves"),
+    Case::scorer(&["lstm"], "LSTM 2 x 64 on 60 x 25, whole window"),
+    Case::track("lstm_track", &["lstm"], Part::Predict, "the same on a track, after the step has closed"),
+    Case::scorer(&["lstm3"], "LSTM 128/64/32, dense 16, on 60 x 5, whole window"),
+    Case::track("lstm3_track", &["lstm3"], Part::Predict, "the same on a track, after the step has closed"),
+    Case::scorer(&["cnn"], "CNN 1-D, 32 and 32 channels, 60 x 25"),
+    Case::track("cnn_track", &["cnn"], Part::Predict, "the same on a track, after the step has closed"),
+    Case::scorer(&["transformer"], "Transformer, d 64, 4 heads, 2 layers, 60 x 25"),
+    Case::scorer(&["stac_lstm_a"], "STAC-shaped LSTM_A, 2 x 100 on 50 x 100 (own weights, unaudited)"),
+    Case::track("stac_lstm_a_track", &["stac_lstm_a"], Part::Predict, "the same on a track, after the step has closed"),
+    Case::scorer(&["stac_gbt_a"], "STAC-shaped GBT_A, 250 trees, 60 features (own trees, unaudited)"),
+];
+
+/// A case that is ready to be timed.
+pub struct Ready<'m> {
+    pub subject: Box<dyn Subject + 'm>,
+    /// What runs its models, such as `tree ensemble: 100 trees, ...`.
+    pub runs_on: Vec<String>,
+    bundles: [Bundle; 2],
+    host: Host,
+}
+
+impl<'m> Ready<'m> {
+    /// Makes the bundle of a case, publishes it, and opens what is timed.
+    ///
+    /// # Errors
+    /// With the status OPERATOR: why no native kernel runs one of its models.
+    pub fn open(case: &Case, models: &'m Models, folder: &Folder) -> Result<Ready<'m>> {
+        let wanted: Vec<&Model> = case.models.iter().filter_map(|name| models.find(name)).collect();
+        let members = wanted.iter().map(|model| Member::new(model)).collect::<Result<Vec<_>>>()?;
+        let runs_on = members.iter().map(|member| format!("{}: {}", member.backend.family(), member.backend.summary())).collect();
+        let (table, window) = (models.table(wanted[0]), wanted.iter().map(|model| model.window).max().unwrap_or(1));
+        let path = Plan { name: case.name, table, window, members: &members }.write(folder.path())?;
+        let host = Host::open()?;
+        let bundles = publish(&host, &path)?;
+        let subject: Box<dyn Subject> = match case.way {
+            Way::Scorer => Box::new(Scored::new(host.scorer(case.name)?, &table.rows, window)),
+            Way::Track(part) => Box::new(Tracked::new(host.track(STREAM)?, part, table.rows.width, window)?),
+        };
+        Ok(Ready { subject, runs_on, bundles, host })
+    }
+
+    /// What is timed, and what publishes the bundle anew.
+    pub fn parts(&mut self) -> (&mut (dyn Subject + 'm), impl Fn() -> Result<()> + Sync + '_) {
+        let (host, bundles, turn) = (&self.host, &self.bundles, std::sync::atomic::AtomicUsize::new(0));
+        let publish = move || host.publish(bundles[turn.fetch_add(1, std::sync::atomic::Ordering::Relaxed) % 2]);
+        (&mut *self.subject, publish)
+    }
+}
+
+/// Opens a bundle twice, to be published in turn, and publishes it.
+fn publish(host: &Host, path: &Path) -> Result<[Bundle; 2]> {
+    let bundles = [host.bundle(path)?, host.bundle(path)?];
+    host.publish(bundles[1])?;
+    Ok(bundles)
+}

@@ -1,0 +1,117 @@
+//! The loop that times calls, in a pinned thread.
+
+use std::thread;
+use std::time::Instant;
+
+use foretick::engine::pin_to_core;
+use foretick::{Error, Result, Status};
+
+use super::condition::{Condition, PUBLISH_EVERY, Sweep};
+use super::subject::{Empty, Peer, Subject};
+use super::times::Times;
+
+/// How calls are timed.
+pub struct Loop<'l> {
+    pub core: u32,
+    pub quick: bool,
+    /// What a timed call of nothing takes, ns.
+    pub empty_ns: u64,
+    /// Told of every hundredth part of a run.
+    pub on_part: &'l (dyn Fn(u64) + Sync),
+}
+
+/// Our durations, and a peer's on the same inputs.
+pub struct Pair {
+    pub ours: Times,
+    pub peer: Option<Times>,
+    /// Greatest difference between what both gave.
+    pub apart: f32,
+}
+
+/// Parts of a run that are told.
+pub const PARTS: u64 = 100;
+/// Calls before the first that is timed.
+const WARM_CALLS: u64 = 200;
+
+impl Loop<'_> {
+    /// Times calls under a condition; `publish` is what another thread does meanwhile.
+    pub fn run(
+        &self,
+        condition: Condition,
+        subject: &mut dyn Subject,
+        peer: Option<&mut (dyn Peer + 'static)>,
+        publish: &(dyn Fn() -> Result<()> + Sync),
+    ) -> Result<Pair> {
+        thread::scope(|scope| {
+            let worker = scope.spawn(|| pin_to_core(self.core).and_then(|()| self.calls(condition, subject, peer)));
+            while condition == Condition::Swap && !worker.is_finished() {
+                publish()?;
+                thread::sleep(PUBLISH_EVERY);
+            }
+            worker.join().unwrap_or_else(|_| Err(Error::new(Status::Internal, "the thread that times calls has panicked")))
+        })
+    }
+
+    fn calls(&self, condition: Condition, subject: &mut dyn Subject, mut peer: Option<&mut (dyn Peer + 'static)>) -> Result<Pair> {
+        let (calls, least, sweep) = (condition.calls(self.quick), condition.least(self.quick), Sweep::new());
+        let mut pair = Pair { ours: Times::new(self.empty_ns)?, peer: None, apart: 0.0 };
+        let mut theirs = Times::new(self.empty_ns)?;
+        for _ in 0..WARM_CALLS.min(calls) {
+            turn(condition, &sweep, true, subject, peer.as_deref_mut())?;
+        }
+        let (began, mut turns) = (Instant::now(), 0);
+        while turns < calls || began.elapsed() < least {
+            let (ns, peers_ns) = turn(condition, &sweep, turns % 2 == 0, subject, peer.as_deref_mut())?;
+            pair.ours.record(ns);
+            peers_ns.into_iter().for_each(|ns| theirs.record(ns));
+            turns += 1;
+            if turns <= calls && turns.is_multiple_of((calls / PARTS).max(1)) {
+                (self.on_part)(1);
+                pair.apart = pair.apart.max(peer.as_deref().map_or(0.0, |peer| apart(subject.given(), &peer.given())));
+            }
+        }
+        pair.peer = peer.map(|_| theirs);
+        Ok(pair)
+    }
+}
+
+/// One call of each, ours first or second, on one input.
+#[inline(always)]
+fn turn(
+    condition: Condition,
+    sweep: &Sweep,
+    ours_first: bool,
+    subject: &mut dyn Subject,
+    peer: Option<&mut (dyn Peer + 'static)>,
+) -> Result<(u64, Option<u64>)> {
+    subject.prepare()?;
+    let Some(peer) = peer else {
+        return Ok((timed(condition, sweep, || subject.call())?, None));
+    };
+    peer.fill(subject.input());
+    if ours_first {
+        let ours = timed(condition, sweep, || subject.call())?;
+        return Ok((ours, Some(timed(condition, sweep, || peer.call())?)));
+    }
+    let theirs = timed(condition, sweep, || peer.call())?;
+    Ok((timed(condition, sweep, || subject.call())?, Some(theirs)))
+}
+
+#[inline(always)]
+fn timed(condition: Condition, sweep: &Sweep, call: impl FnOnce() -> Result<()>) -> Result<u64> {
+    condition.set(sweep);
+    let start = Instant::now();
+    let done = call();
+    let ns = start.elapsed().as_nanos() as u64;
+    done.map(|()| ns)
+}
+
+fn apart(ours: &[f32], theirs: &[f32]) -> f32 {
+    ours.iter().zip(theirs).map(|(ours, theirs)| (ours - theirs).abs()).fold(0.0, f32::max)
+}
+
+/// Durations of an empty timed loop as long as a hot one.
+pub fn empty_loop(core: u32, quick: bool) -> Result<Times> {
+    let plain = Loop { core, quick, empty_ns: 0, on_part: &|_| {} };
+    Ok(plain.run(Condition::Hot, &mut Empty, None, &|| Ok(()))?.ours)
+}

@@ -1,0 +1,142 @@
+//! What is timed: the shapes, their files, and what one run of each costs at the least.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::path::Path;
+
+use foretick::Result;
+
+use super::nets::{self, Net};
+use super::rows::{Rows, Table};
+use super::trees::{self, Recipe};
+use crate::cli::files::io_error;
+
+/// The least that one run of a model does.
+#[derive(Clone, Copy, Default)]
+pub struct Work {
+    /// Multiplications and additions.
+    pub flops: f64,
+    /// Bytes that are read: weights, or the branches that a row passes and the leaves it ends in.
+    pub bytes: f64,
+    /// Bytes of the whole model, which say in which cache it lies.
+    pub resident: f64,
+}
+
+/// Ratios to ONNX Runtime's p50 that are aimed at.
+#[derive(Clone, Copy, Default)]
+pub struct Targets {
+    pub hot: Option<f64>,
+    pub cold: Option<f64>,
+    /// Largest p99 when hot, ns.
+    pub p99_ns: Option<f64>,
+    /// With a window's earlier steps computed beforehand, which a track does and a scorer does not.
+    pub on_track: Option<f64>,
+}
+
+/// A model that is timed.
+pub struct Model {
+    /// Its name: of `--only`, in JSON, and of a trained file.
+    pub name: &'static str,
+    /// Columns of the rows that it reads, and rows of a window (1: single rows).
+    pub features: usize,
+    pub window: usize,
+    pub file: Vec<u8>,
+    /// Trained by `benches/peers/train.py`, not seeded.
+    pub trained: bool,
+    pub work: Work,
+    pub targets: Targets,
+}
+
+/// A shape: what it reads, how it is made.
+struct Shape {
+    name: &'static str,
+    features: usize,
+    window: usize,
+    targets: Targets,
+    make: fn(&Rows) -> Net,
+}
+
+const FOREST: Recipe = Recipe { trees: 100, depth: 8, leaves: 256, fewer: (0, 0), least_share: 0.3, mode: "BRANCH_LEQ", votes: true, seed: 21 };
+const XGBOOST: Recipe = Recipe { trees: 200, depth: 6, leaves: 64, fewer: (0, 0), least_share: 0.3, mode: "BRANCH_LT", votes: false, seed: 22 };
+/// Grown leaf by leaf: uneven, so deeper than its 31 leaves need.
+const LIGHTGBM: Recipe = Recipe { trees: 200, depth: 64, leaves: 31, fewer: (0, 0), least_share: 0.1, mode: "BRANCH_LEQ", votes: false, seed: 23 };
+/// 250 trees with 5,218 nodes: 234 of 11 leaves and 16 of 10.
+const GBT_A: Recipe = Recipe { trees: 250, depth: 64, leaves: 11, fewer: (16, 10), least_share: 0.2, mode: "BRANCH_LEQ", votes: false, seed: 24 };
+
+const NONE: Targets = Targets { hot: None, cold: None, p99_ns: None, on_track: None };
+
+const SHAPES: [Shape; 11] = [
+    Shape { name: "lr", features: 25, window: 1, targets: Targets { hot: Some(25.0), ..NONE }, make: |_| nets::mlp(&[25], 11) },
+    Shape { name: "mlp", features: 25, window: 1, targets: Targets { hot: Some(10.0), ..NONE }, make: |_| nets::mlp(&[25, 64, 32], 12) },
+    Shape { name: "rf", features: 25, window: 1, targets: Targets { hot: Some(18.0), cold: Some(5.0), ..NONE }, make: |rows| grown(rows, FOREST) },
+    Shape { name: "xgb", features: 25, window: 1, targets: Targets { hot: Some(15.0), cold: Some(5.0), ..NONE }, make: |rows| grown(rows, XGBOOST) },
+    Shape { name: "lgb", features: 25, window: 1, targets: Targets { hot: Some(12.0), ..NONE }, make: |rows| grown(rows, LIGHTGBM) },
+    Shape {
+        name: "lstm",
+        features: 25,
+        window: 60,
+        targets: Targets { hot: Some(1.4), on_track: Some(50.0), ..NONE },
+        make: |_| nets::lstm(60, 25, &[64, 64], &[], 13),
+    },
+    Shape { name: "lstm3", features: 5, window: 60, targets: Targets { on_track: Some(60.0), ..NONE }, make: |_| nets::lstm(60, 5, &[128, 64, 32], &[16], 14) },
+    Shape { name: "cnn", features: 25, window: 60, targets: Targets { on_track: Some(7.0), ..NONE }, make: |_| nets::cnn(60, 25, &[32, 32], 15) },
+    Shape { name: "transformer", features: 25, window: 60, targets: Targets { hot: Some(1.8), ..NONE }, make: |_| nets::transformer(60, 25, [64, 4, 2], 16) },
+    Shape { name: "stac_lstm_a", features: 100, window: 50, targets: NONE, make: |_| nets::lstm(50, 100, &[100, 100], &[], 17) },
+    Shape { name: "stac_gbt_a", features: 60, window: 1, targets: Targets { p99_ns: Some(1_600.0), ..NONE }, make: |rows| grown(rows, GBT_A) },
+];
+
+/// A branch: feature, threshold and where to go, as small as they can be kept; a leaf's value.
+const BRANCH_BYTES: f64 = 8.0;
+const LEAF_BYTES: f64 = 4.0;
+
+fn grown(rows: &Rows, recipe: Recipe) -> Net {
+    let ensemble = trees::ensemble(rows, recipe);
+    let (trees, nodes) = (recipe.trees as f64, ensemble.nodes as f64);
+    let bytes = ensemble.branches * BRANCH_BYTES + trees * LEAF_BYTES;
+    Net { file: ensemble.file, work: Work { flops: ensemble.branches + trees, bytes, resident: nodes * BRANCH_BYTES } }
+}
+
+/// Rows of each table: enough that no cache predicts which comes next.
+const ROWS: usize = 2_048;
+
+/// Models, and the tables of rows that they read by width.
+pub struct Models {
+    pub all: Vec<Model>,
+    pub tables: BTreeMap<usize, Table>,
+}
+
+impl Models {
+    /// Makes the models whose name is wanted; a file of that name in `trained` is taken instead of a seeded one.
+    pub fn make(trained: &Path, wanted: impl Fn(&str) -> bool) -> Result<Models> {
+        let mut models = Models { all: Vec::new(), tables: BTreeMap::new() };
+        for shape in SHAPES.iter().filter(|shape| wanted(shape.name)) {
+            let table = match models.tables.entry(shape.features) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(place) => place.insert(Table::new(shape.features, ROWS)?),
+            };
+            models.all.push(one(shape, &table.rows, trained)?);
+        }
+        Ok(models)
+    }
+
+    pub fn find(&self, name: &str) -> Option<&Model> {
+        self.all.iter().find(|model| model.name == name)
+    }
+
+    /// The rows that a model reads.
+    pub fn table(&self, model: &Model) -> &Table {
+        &self.tables[&model.features]
+    }
+}
+
+fn one(shape: &Shape, rows: &Rows, trained: &Path) -> Result<Model> {
+    let net = (shape.make)(rows);
+    let path = trained.join(format!("{}.onnx", shape.name));
+    let found = match std::fs::read(&path) {
+        Ok(file) => Some(file),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+        Err(error) => return Err(io_error(&path, &error)),
+    };
+    let Shape { name, features, window, targets, .. } = *shape;
+    Ok(Model { name, features, window, trained: found.is_some(), file: found.unwrap_or(net.file), work: net.work, targets })
+}

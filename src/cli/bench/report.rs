@@ -1,0 +1,142 @@
+//! What a run has found, and its JSON.
+
+use serde_json::{Value, json};
+
+use super::condition::Condition;
+use super::floor::Floor;
+use super::models::Targets;
+use super::times::Times;
+
+/// Everything that a run has found.
+pub struct Report {
+    pub machine: Machine,
+    pub lines: Vec<Line>,
+    pub quick: bool,
+}
+
+/// The machine, and what its clock and caches cost.
+pub struct Machine {
+    pub processor: String,
+    pub cores: usize,
+    pub core: u32,
+    pub level: &'static str,
+    /// A timed call of nothing; its median is taken off every figure.
+    pub empty: Times,
+    pub floor: Floor,
+}
+
+/// One case.
+pub struct Line {
+    pub name: &'static str,
+    pub title: &'static str,
+    pub runs_on: Vec<String>,
+    /// Its models were trained, not seeded.
+    pub trained: bool,
+    pub targets: Targets,
+    /// The least that the core allows for a run, ns.
+    pub floor_ns: Option<f64>,
+    /// Why it was not timed: no native kernel.
+    pub refused: Option<String>,
+    pub runs: Vec<Run>,
+}
+
+/// A case under a condition.
+pub struct Run {
+    pub condition: Condition,
+    pub ours: Option<Times>,
+    pub peers: Vec<PeerRun>,
+}
+
+/// A peer on the same inputs.
+pub struct PeerRun {
+    pub name: String,
+    pub times: Times,
+    /// Greatest difference from what ours gave.
+    pub apart: Option<f32>,
+}
+
+impl PeerRun {
+    /// The peer's duration in parts of ours, at the median and at p99: above 1 ours is faster.
+    pub fn ratios(&self, ours: &Times) -> [f64; 2] {
+        [0.5, 0.99].map(|quantile| self.times.quantile(quantile) as f64 / ours.quantile(quantile).max(1) as f64)
+    }
+}
+
+/// A target and whether it was met.
+pub struct Verdict {
+    pub text: String,
+    pub met: bool,
+}
+
+impl Line {
+    pub fn run(&self, condition: Condition) -> Option<&Run> {
+        self.runs.iter().find(|run| run.condition == condition)
+    }
+
+    /// The targets that this run can speak of.
+    pub fn verdicts(&self) -> Vec<Verdict> {
+        let ratio = |condition, target: Option<f64>| {
+            let run = self.run(condition)?;
+            let [ratio, _] = run.peers.iter().find(|peer| peer.name == ONNX_RUNTIME)?.ratios(run.ours.as_ref()?);
+            let (target, name) = (target?, condition.name());
+            Some(Verdict { text: format!("{name} ratio to ONNX Runtime at least {target}: {}", short(ratio)), met: ratio >= target })
+        };
+        let p99 = || {
+            let (most, p99) = (self.targets.p99_ns?, self.run(Condition::Hot)?.ours.as_ref()?.p99() as f64);
+            Some(Verdict { text: format!("hot p99 at most {} us: {}", most / 1e3, short(p99 / 1e3)), met: p99 <= most })
+        };
+        [ratio(Condition::Hot, self.targets.hot), ratio(Condition::Cold, self.targets.cold), p99()].into_iter().flatten().collect()
+    }
+
+    fn json(&self) -> Value {
+        json!({
+            "name": self.name, "title": self.title, "runs_on": self.runs_on, "trained": self.trained, "refused": self.refused, "floor_ns": self.floor_ns,
+            "targets": self.verdicts().iter().map(|verdict| json!({ "text": verdict.text, "met": verdict.met })).collect::<Vec<_>>(),
+            "runs": self.runs.iter().map(Run::json).collect::<Vec<_>>(),
+        })
+    }
+}
+
+/// Name of the peer that targets are stated against.
+pub const ONNX_RUNTIME: &str = "ONNX Runtime, C API";
+
+/// Three figures of a number, for a person.
+pub fn short(value: f64) -> String {
+    match value {
+        _ if value >= 100.0 => format!("{value:.0}"),
+        _ if value >= 10.0 => format!("{value:.1}"),
+        _ => format!("{value:.2}"),
+    }
+}
+
+impl Run {
+    fn json(&self) -> Value {
+        let peer = |peer: &PeerRun| {
+            let ratios = self.ours.as_ref().map(|ours| peer.ratios(ours));
+            json!({ "name": peer.name, "times": times(&peer.times), "ratio_p50": ratios.map(|all| all[0]), "ratio_p99": ratios.map(|all| all[1]), "apart": peer.apart })
+        };
+        json!({ "condition": self.condition.name(), "foretick": self.ours.as_ref().map(times), "peers": self.peers.iter().map(peer).collect::<Vec<_>>() })
+    }
+}
+
+fn times(times: &Times) -> Value {
+    json!({
+        "p50_ns": times.p50(), "p99_ns": times.p99(), "p999_ns": times.p999(), "max_ns": times.max(),
+        "calls": times.calls(), "calls_a_second": times.calls_a_second().round(),
+    })
+}
+
+impl Report {
+    /// The keys are stable; README names them.
+    pub fn json(&self) -> Value {
+        let Machine { processor, cores, core, level, empty, floor } = &self.machine;
+        json!({
+            "foretick": env!("CARGO_PKG_VERSION"), "quick": self.quick,
+            "machine": {
+                "processor": processor, "cores": cores, "core": core, "instructions": level, "empty_loop": times(empty),
+                "fma_gflops": floor.fma_gflops, "l1_gb_s": floor.l1_gbs, "l2_gb_s": floor.l2_gbs,
+            },
+            "cases": self.lines.iter().map(Line::json).collect::<Vec<_>>(),
+        })
+    }
+}

@@ -1,0 +1,57 @@
+//! `foretick bench`, a few calls of it: the keys of its JSON, its table, and what it refuses.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+fn bench(arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_foretick"));
+    command.args(["bench", "--quick", "--quiet", "--core", "0", "--models", "nowhere"]).args(arguments).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// The keys that README promises are there, with numbers where numbers are promised.
+#[test]
+fn json_has_the_keys_that_are_documented() {
+    let done = bench(&["--only", "features", "--only", "lr", "--json"]);
+    assert!(done.status.success(), "{}", text(&done.stderr));
+    let report: Value = serde_json::from_slice(&done.stdout).unwrap();
+    for key in ["cores", "core", "fma_gflops", "l1_gb_s", "l2_gb_s"] {
+        assert!(report["machine"][key].is_number(), "machine.{key}");
+    }
+    let names: Vec<&str> = report["cases"].as_array().unwrap().iter().map(|case| case["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["features", "lr"]);
+    for case in report["cases"].as_array().unwrap() {
+        let runs = case["runs"].as_array().unwrap();
+        let conditions: Vec<&str> = runs.iter().map(|run| run["condition"].as_str().unwrap()).collect();
+        assert_eq!(conditions, ["hot", "cold", "idle", "swap"]);
+        for times in runs.iter().map(|run| &run["foretick"]) {
+            assert!(
+                ["p50_ns", "p99_ns", "max_ns", "calls", "calls_a_second"].iter().all(|key| times[key].as_f64().is_some_and(|value| value > 0.0)),
+                "{times}"
+            );
+        }
+    }
+}
+
+/// A model that no kernel runs is said to be so, and the others are timed.
+#[test]
+fn the_table_has_a_line_a_case_and_condition() {
+    let done = bench(&["--only", "stac_gbt_a"]);
+    assert!(done.status.success(), "{}", text(&done.stderr));
+    let table = text(&done.stdout);
+    assert_eq!(table.lines().filter(|line| line.starts_with("stac_gbt_a ")).count(), 5, "{table}");
+    assert!(table.contains("250 trees") && table.contains("5,218 nodes") && table.contains("p99 at most 1.6"), "{table}");
+    assert!(table.contains("few calls (--quick)"), "{table}");
+}
+
+#[test]
+fn unknown_names_are_refused_with_those_that_are_known() {
+    let done = bench(&["--only", "nothing"]);
+    assert_eq!(done.status.code(), Some(2));
+    assert!(text(&done.stderr).contains("--only nothing: the names are decision, push"), "{}", text(&done.stderr));
+}
