@@ -45,8 +45,44 @@ fn the_table_has_a_line_a_case_and_condition() {
     assert!(done.status.success(), "{}", text(&done.stderr));
     let table = text(&done.stdout);
     assert_eq!(table.lines().filter(|line| line.starts_with("stac_gbt_a ")).count(), 5, "{table}");
-    assert!(table.contains("250 trees") && table.contains("5,218 nodes") && table.contains("p99 at most 1.6"), "{table}");
+    assert!(table.contains("250 trees") && table.contains("5,218 nodes") && table.contains("p99 at most 1.60 us"), "{table}");
     assert!(table.contains("few calls (--quick)"), "{table}");
+}
+
+/// One file without anything outside it, with a drawing.
+#[test]
+fn the_page_stands_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let page = folder.path().join("report.html");
+    let done = bench(&["--only", "lr", "--html", &page.to_string_lossy()]);
+    assert!(done.status.success(), "{}", text(&done.stderr));
+    let page = std::fs::read_to_string(page).unwrap();
+    assert!(page.contains("name=\"viewport\"") && page.contains("<svg viewBox") && page.contains("after 10 ms idle"), "{page}");
+    assert!(!["src=", "href=", "http", "@import", "url("].iter().any(|outside| page.contains(outside)), "{page}");
+}
+
+/// What a peer's own program has measured stands beside ours, and a loss is said.
+#[test]
+fn peers_from_elsewhere_are_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let found = folder.path().join("peers.json");
+    let run = r#"{"case": "features", "condition": "hot", "peer": "a faster one", "p50_ns": 1, "p99_ns": 2, "p999_ns": null, "max_ns": 3,
+        "calls": 4, "calls_a_second": 5.0, "shares": [[1.0, 1.0]]}"#;
+    std::fs::write(&found, format!(r#"{{"notes": ["a slower one: not installed"], "runs": [{run}]}}"#)).unwrap();
+    let done = bench(&["--only", "features", "--peers", "--peers-json", &found.to_string_lossy()]);
+    let table = text(&done.stdout);
+    let line = table.lines().find(|line| line.contains("a faster one")).unwrap();
+    assert!(line.ends_with("slower than the peer") && table.contains("a slower one: not installed"), "{table}");
+}
+
+/// Rows and models for other programs.
+#[test]
+fn rows_and_models_are_exported() {
+    let folder = tempfile::tempdir().unwrap();
+    assert!(bench(&["--only", "lr", "--export", &folder.path().to_string_lossy()]).status.success());
+    let rows = std::fs::read(folder.path().join("rows_25.npy")).unwrap();
+    assert!(rows.starts_with(b"\x93NUMPY") && rows.len() > 20_000 * 25 * 4);
+    assert!(folder.path().join("lr.onnx").is_file());
 }
 
 #[test]

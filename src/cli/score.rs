@@ -2,7 +2,7 @@
 
 mod array;
 mod feed;
-mod npy;
+pub mod npy;
 mod session;
 mod sink;
 mod table;

@@ -1,4 +1,4 @@
-//! Models on ONNX Runtime. The only file that knows `ort`.
+//! Models on ONNX Runtime. The only file of the library that knows `ort`; the benchmark's peer is the other that names it.
 //!
 //! The library is loaded once a process, explicitly: any call of `ort` before that would panic where it is missing. Its environment is
 //! never released, and no session once the process is ending: threads and statics may be gone by then. A session runs on the caller's thread, with one intra-op
@@ -39,6 +39,14 @@ pub struct Runtime {
     pub build: &'static str,
     /// SHA-256 of its file.
     pub sha256: [u8; 32],
+}
+
+impl Runtime {
+    /// The process's environment, for sessions that nothing of ours runs: the benchmark's.
+    #[must_use]
+    pub fn environment(&self) -> &Environment {
+        &self.environment
+    }
 }
 
 static LOADED: Mutex<Option<Arc<Runtime>>> = Mutex::new(None);

@@ -51,6 +51,16 @@ impl Case {
         }
     }
 
+    /// Whether peers have the same to do: a model's run, not what leads up to it.
+    pub fn has_peers(&self) -> bool {
+        !matches!(self.way, Way::Track(Part::Push | Part::Step))
+    }
+
+    /// The models that it runs.
+    pub fn runs<'m>(&self, models: &'m Models) -> Vec<&'m Model> {
+        self.models.iter().filter_map(|name| models.find(name)).collect()
+    }
+
     /// The least that a run of its models does; none for what is no model's run.
     pub fn work(&self, models: &Models) -> Option<Work> {
         match self.way {
@@ -97,7 +107,7 @@ impl<'m> Ready<'m> {
     /// # Errors
     /// With the status OPERATOR: why no native kernel runs one of its models.
     pub fn open(case: &Case, models: &'m Models, folder: &Folder) -> Result<Ready<'m>> {
-        let wanted: Vec<&Model> = case.models.iter().filter_map(|name| models.find(name)).collect();
+        let wanted = case.runs(models);
         let members = wanted.iter().map(|model| Member::new(model)).collect::<Result<Vec<_>>>()?;
         let runs_on = members.iter().map(|member| format!("{}: {}", member.backend.family(), member.backend.summary())).collect();
         let (table, window) = (models.table(wanted[0]), wanted.iter().map(|model| model.window).max().unwrap_or(1));

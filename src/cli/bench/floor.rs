@@ -41,7 +41,7 @@ impl Floor {
         let read = |bytes: usize| {
             let lines = vec![Line([1.0; 16]); bytes / size_of::<Line>()];
             let times = READ_BYTES / bytes;
-            (times * bytes) as f64 / fastest_ns(|| (0..times).map(|_| level.read(&lines)).sum())
+            (times * bytes) as f64 / fastest_ns(|| (0..times).map(|_| level.read(black_box(&lines))).sum())
         };
         Floor { fma_gflops: flops / fastest_ns(|| level.fma()), l1_gbs: read(L1_BYTES), l2_gbs: read(L2_BYTES) }
     }

@@ -8,7 +8,7 @@ use foretick::{Error, Result, Status};
 
 use super::condition::{Condition, PUBLISH_EVERY, Sweep};
 use super::subject::{Empty, Peer, Subject};
-use super::times::Times;
+use super::times::{Figures, Times};
 
 /// How calls are timed.
 pub struct Loop<'l> {
@@ -22,10 +22,10 @@ pub struct Loop<'l> {
 
 /// Our durations, and a peer's on the same inputs.
 pub struct Pair {
-    pub ours: Times,
-    pub peer: Option<Times>,
-    /// Greatest difference between what both gave.
-    pub apart: f32,
+    pub ours: Option<Figures>,
+    pub peer: Option<Figures>,
+    /// Greatest difference between what both gave, where both give a model's outputs.
+    pub apart: Option<f32>,
 }
 
 /// Parts of a run that are told.
@@ -39,7 +39,7 @@ impl Loop<'_> {
         &self,
         condition: Condition,
         subject: &mut dyn Subject,
-        peer: Option<&mut (dyn Peer + 'static)>,
+        peer: &mut Option<Box<dyn Peer>>,
         publish: &(dyn Fn() -> Result<()> + Sync),
     ) -> Result<Pair> {
         thread::scope(|scope| {
@@ -52,38 +52,30 @@ impl Loop<'_> {
         })
     }
 
-    fn calls(&self, condition: Condition, subject: &mut dyn Subject, mut peer: Option<&mut (dyn Peer + 'static)>) -> Result<Pair> {
+    fn calls(&self, condition: Condition, subject: &mut dyn Subject, peer: &mut Option<Box<dyn Peer>>) -> Result<Pair> {
         let (calls, least, sweep) = (condition.calls(self.quick), condition.least(self.quick), Sweep::new());
-        let mut pair = Pair { ours: Times::new(self.empty_ns)?, peer: None, apart: 0.0 };
-        let mut theirs = Times::new(self.empty_ns)?;
+        let (mut ours, mut theirs, mut differences) = (Times::new(self.empty_ns)?, Times::new(self.empty_ns)?, Vec::new());
         for _ in 0..WARM_CALLS.min(calls) {
-            turn(condition, &sweep, true, subject, peer.as_deref_mut())?;
+            turn(condition, &sweep, true, subject, peer)?;
         }
         let (began, mut turns) = (Instant::now(), 0);
         while turns < calls || began.elapsed() < least {
-            let (ns, peers_ns) = turn(condition, &sweep, turns % 2 == 0, subject, peer.as_deref_mut())?;
-            pair.ours.record(ns);
+            let (ns, peers_ns) = turn(condition, &sweep, turns % 2 == 0, subject, peer)?;
+            ours.record(ns);
             peers_ns.into_iter().for_each(|ns| theirs.record(ns));
             turns += 1;
             if turns <= calls && turns.is_multiple_of((calls / PARTS).max(1)) {
                 (self.on_part)(1);
-                pair.apart = pair.apart.max(peer.as_deref().map_or(0.0, |peer| apart(subject.given(), &peer.given())));
+                differences.extend(peer.as_deref().and_then(|peer| apart(subject.given(), &peer.given())));
             }
         }
-        pair.peer = peer.map(|_| theirs);
-        Ok(pair)
+        Ok(Pair { ours: Some(ours.figures()), peer: peer.as_ref().map(|_| theirs.figures()), apart: differences.into_iter().reduce(f32::max) })
     }
 }
 
 /// One call of each, ours first or second, on one input.
 #[inline(always)]
-fn turn(
-    condition: Condition,
-    sweep: &Sweep,
-    ours_first: bool,
-    subject: &mut dyn Subject,
-    peer: Option<&mut (dyn Peer + 'static)>,
-) -> Result<(u64, Option<u64>)> {
+fn turn(condition: Condition, sweep: &Sweep, ours_first: bool, subject: &mut dyn Subject, peer: &mut Option<Box<dyn Peer>>) -> Result<(u64, Option<u64>)> {
     subject.prepare()?;
     let Some(peer) = peer else {
         return Ok((timed(condition, sweep, || subject.call())?, None));
@@ -106,12 +98,13 @@ fn timed(condition: Condition, sweep: &Sweep, call: impl FnOnce() -> Result<()>)
     done.map(|()| ns)
 }
 
-fn apart(ours: &[f32], theirs: &[f32]) -> f32 {
-    ours.iter().zip(theirs).map(|(ours, theirs)| (ours - theirs).abs()).fold(0.0, f32::max)
+fn apart(ours: &[f32], theirs: &[f32]) -> Option<f32> {
+    ours.iter().zip(theirs).map(|(ours, theirs)| (ours - theirs).abs()).reduce(f32::max)
 }
 
 /// Durations of an empty timed loop as long as a hot one.
-pub fn empty_loop(core: u32, quick: bool) -> Result<Times> {
+pub fn empty_loop(core: u32, quick: bool) -> Result<Figures> {
     let plain = Loop { core, quick, empty_ns: 0, on_part: &|_| {} };
-    Ok(plain.run(Condition::Hot, &mut Empty, None, &|| Ok(()))?.ours)
+    let pair = plain.run(Condition::Hot, &mut Empty, &mut None, &|| Ok(()))?;
+    pair.ours.ok_or_else(|| Error::new(Status::Internal, "the empty loop was not timed"))
 }

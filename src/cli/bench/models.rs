@@ -96,9 +96,6 @@ fn grown(rows: &Rows, recipe: Recipe) -> Net {
     Net { file: ensemble.file, work: Work { flops: ensemble.branches + trees, bytes, resident: nodes * BRANCH_BYTES } }
 }
 
-/// Rows of each table: enough that no cache predicts which comes next.
-const ROWS: usize = 2_048;
-
 /// Models, and the tables of rows that they read by width.
 pub struct Models {
     pub all: Vec<Model>,
@@ -112,7 +109,7 @@ impl Models {
         for shape in SHAPES.iter().filter(|shape| wanted(shape.name)) {
             let table = match models.tables.entry(shape.features) {
                 Entry::Occupied(known) => known.into_mut(),
-                Entry::Vacant(place) => place.insert(Table::new(shape.features, ROWS)?),
+                Entry::Vacant(place) => place.insert(Table::new(shape.features)?),
             };
             models.all.push(one(shape, &table.rows, trained)?);
         }

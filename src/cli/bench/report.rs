@@ -5,13 +5,17 @@ use serde_json::{Value, json};
 use super::condition::Condition;
 use super::floor::Floor;
 use super::models::Targets;
-use super::times::Times;
+use super::times::Figures;
 
 /// Everything that a run has found.
 pub struct Report {
     pub machine: Machine,
     pub lines: Vec<Line>,
+    /// What there is to say of peers: versions, those that are not installed.
+    pub notes: Vec<String>,
     pub quick: bool,
+    /// When the run ended.
+    pub at: String,
 }
 
 /// The machine, and what its clock and caches cost.
@@ -21,7 +25,7 @@ pub struct Machine {
     pub core: u32,
     pub level: &'static str,
     /// A timed call of nothing; its median is taken off every figure.
-    pub empty: Times,
+    pub empty: Figures,
     pub floor: Floor,
 }
 
@@ -43,22 +47,23 @@ pub struct Line {
 /// A case under a condition.
 pub struct Run {
     pub condition: Condition,
-    pub ours: Option<Times>,
+    pub ours: Option<Figures>,
     pub peers: Vec<PeerRun>,
 }
 
 /// A peer on the same inputs.
 pub struct PeerRun {
     pub name: String,
-    pub times: Times,
+    pub times: Figures,
     /// Greatest difference from what ours gave.
     pub apart: Option<f32>,
 }
 
 impl PeerRun {
     /// The peer's duration in parts of ours, at the median and at p99: above 1 ours is faster.
-    pub fn ratios(&self, ours: &Times) -> [f64; 2] {
-        [0.5, 0.99].map(|quantile| self.times.quantile(quantile) as f64 / ours.quantile(quantile).max(1) as f64)
+    pub fn ratios(&self, ours: &Figures) -> [f64; 2] {
+        let ratio = |theirs: u64, ours: u64| theirs as f64 / ours.max(1) as f64;
+        [ratio(self.times.p50_ns, ours.p50_ns), ratio(self.times.p99_ns, ours.p99_ns)]
     }
 }
 
@@ -82,10 +87,16 @@ impl Line {
             Some(Verdict { text: format!("{name} ratio to ONNX Runtime at least {target}: {}", short(ratio)), met: ratio >= target })
         };
         let p99 = || {
-            let (most, p99) = (self.targets.p99_ns?, self.run(Condition::Hot)?.ours.as_ref()?.p99() as f64);
-            Some(Verdict { text: format!("hot p99 at most {} us: {}", most / 1e3, short(p99 / 1e3)), met: p99 <= most })
+            let (most, p99) = (self.targets.p99_ns?, self.run(Condition::Hot)?.ours.as_ref()?.p99_ns as f64);
+            Some(Verdict { text: format!("hot p99 at most {}: {}", duration(most), duration(p99)), met: p99 <= most })
         };
         [ratio(Condition::Hot, self.targets.hot), ratio(Condition::Cold, self.targets.cold), p99()].into_iter().flatten().collect()
+    }
+
+    /// How far the hot median is from the least that the core allows.
+    pub fn distance(&self) -> Option<String> {
+        let (floor, p50) = (self.floor_ns?, self.run(Condition::Hot)?.ours.as_ref()?.p50_ns as f64);
+        Some(format!("the core's floor is {}: hot p50 is {} times that", duration(floor), short(p50 / floor)))
     }
 
     fn json(&self) -> Value {
@@ -109,6 +120,12 @@ pub fn short(value: f64) -> String {
     }
 }
 
+/// A duration in the unit that suits it.
+pub fn duration(ns: f64) -> String {
+    let (unit, name) = [(1e9, "s"), (1e6, "ms"), (1e3, "us")].into_iter().find(|(unit, _)| ns >= *unit).unwrap_or((1.0, "ns"));
+    format!("{} {name}", short(ns / unit))
+}
+
 impl Run {
     fn json(&self) -> Value {
         let peer = |peer: &PeerRun| {
@@ -119,10 +136,10 @@ impl Run {
     }
 }
 
-fn times(times: &Times) -> Value {
+fn times(figures: &Figures) -> Value {
+    let Figures { p50_ns, p99_ns, p999_ns, max_ns, calls, calls_a_second, shares } = figures;
     json!({
-        "p50_ns": times.p50(), "p99_ns": times.p99(), "p999_ns": times.p999(), "max_ns": times.max(),
-        "calls": times.calls(), "calls_a_second": times.calls_a_second().round(),
+        "p50_ns": p50_ns, "p99_ns": p99_ns, "p999_ns": p999_ns, "max_ns": max_ns, "calls": calls, "calls_a_second": calls_a_second, "shares": shares,
     })
 }
 
@@ -131,11 +148,12 @@ impl Report {
     pub fn json(&self) -> Value {
         let Machine { processor, cores, core, level, empty, floor } = &self.machine;
         json!({
-            "foretick": env!("CARGO_PKG_VERSION"), "quick": self.quick,
+            "foretick": env!("CARGO_PKG_VERSION"), "at": self.at, "quick": self.quick,
             "machine": {
                 "processor": processor, "cores": cores, "core": core, "instructions": level, "empty_loop": times(empty),
                 "fma_gflops": floor.fma_gflops, "l1_gb_s": floor.l1_gbs, "l2_gb_s": floor.l2_gbs,
             },
+            "notes": self.notes,
             "cases": self.lines.iter().map(Line::json).collect::<Vec<_>>(),
         })
     }

@@ -52,6 +52,9 @@ fn entries(width: usize) -> String {
     }
 }
 
+/// Rows that are timed: enough that no cache predicts which comes next.
+const TIMED: usize = 2_048;
+
 /// Rows of one schema, with the stats that scaled them.
 pub struct Table {
     pub rows: Rows,
@@ -59,24 +62,35 @@ pub struct Table {
     pub stats: Vec<Stats>,
     /// The schema's features as a manifest writes them.
     pub features: String,
+    schema: Arc<Schema>,
 }
 
 impl Table {
-    /// So many rows of the traded stream, from the first complete one on.
-    pub fn new(width: usize, count: usize) -> Result<Table> {
+    /// Rows of the traded stream, from the first complete one on.
+    pub fn new(width: usize) -> Result<Table> {
         let entries = entries(width);
-        let schema = Schema::from_text(&format!("[sampler]\n{SAMPLER}[window]\nrows = 1\n[schema]\nfeatures = [{entries}]\n"))?;
-        let names: Vec<String> = schema.features.iter().map(|feature| feature.name.clone()).collect();
-        let raw = raw_rows(schema, count)?;
-        let stats: Vec<Stats> = (0..names.len()).map(|column| stats(raw.iter().map(|row| row[column]).collect())).collect();
-        let scaled = |row: &Vec<f64>| row.iter().zip(&stats).map(|(value, stats)| scaled(*value, stats) as f32).collect::<Vec<f32>>();
-        let rows = Rows { width: names.len(), values: raw.iter().flat_map(scaled).collect() };
-        Ok(Table { rows, names, stats, features: format!("[{}]", entries.replace(" }", ", scale = \"zscore\" }")) })
+        let text = format!("[sampler]\n{SAMPLER}[window]\nrows = 1\n[schema]\nfeatures = [{entries}]\n");
+        let schema = Arc::new(Schema::from_text(&text)?);
+        let raw = raw_rows(&schema, TIMED)?;
+        let stats: Vec<Stats> = (0..width).map(|column| stats(raw.iter().map(|row| row[column]).collect())).collect();
+        let names = schema.features.iter().map(|feature| feature.name.clone()).collect();
+        let rows = scaled_rows(&raw, &stats);
+        Ok(Table { rows, names, stats, features: format!("[{}]", entries.replace(" }", ", scale = \"zscore\" }")), schema })
+    }
+
+    /// The same rows and those that follow, to train on.
+    pub fn more(&self, count: usize) -> Result<Rows> {
+        Ok(scaled_rows(&raw_rows(&self.schema, count)?, &self.stats))
     }
 }
 
-fn raw_rows(schema: Schema, count: usize) -> Result<Vec<Vec<f64>>> {
-    let (mut extractor, mut events) = (Extractor::new(Arc::new(schema)), Events::new());
+fn scaled_rows(raw: &[Vec<f64>], stats: &[Stats]) -> Rows {
+    let scaled = |row: &Vec<f64>| row.iter().zip(stats).map(|(value, stats)| scaled(*value, stats) as f32).collect::<Vec<f32>>();
+    Rows { width: stats.len(), values: raw.iter().flat_map(scaled).collect() }
+}
+
+fn raw_rows(schema: &Arc<Schema>, count: usize) -> Result<Vec<Vec<f64>>> {
+    let (mut extractor, mut events) = (Extractor::new(schema.clone()), Events::new());
     let mut rows: Vec<Vec<f64>> = Vec::with_capacity(count);
     while rows.len() < count {
         let event = events.next_event();
@@ -110,11 +124,12 @@ mod tests {
     #[test]
     fn rows_are_real_and_scaled() {
         for width in [5, 25, 60, 100] {
-            let table = Table::new(width, 300).unwrap();
-            assert_eq!((table.rows.width, table.rows.count(), table.names.len()), (width, 300, width));
+            let table = Table::new(width).unwrap();
+            assert_eq!((table.rows.width, table.rows.count(), table.names.len()), (width, TIMED, width));
+            assert_eq!(table.more(TIMED + 10).unwrap().values[..table.rows.values.len()], table.rows.values);
             for column in 0..width {
-                let values: Vec<f32> = (0..300).map(|row| table.rows.row(row)[column]).collect();
-                let mean = values.iter().sum::<f32>() / 300.0;
+                let values: Vec<f32> = (0..TIMED).map(|row| table.rows.row(row)[column]).collect();
+                let mean = values.iter().sum::<f32>() / TIMED as f32;
                 assert!(mean.abs() < 1e-3 && values.iter().any(|value| value.abs() > 0.5), "column {column} of {width}");
             }
         }

@@ -9,20 +9,25 @@ use super::bundle::Folder;
 use super::cases::{CASES, Case, Ready};
 use super::condition::Condition;
 use super::floor::Floor;
-use super::measure::{Loop, PARTS, empty_loop};
+use super::measure::{Loop, PARTS, Pair, empty_loop};
 use super::models::Models;
-use super::report::{Line, Machine, Report, Run};
+use super::peers::{self, Elsewhere};
+use super::report::{Line, Machine, ONNX_RUNTIME, PeerRun, Report, Run};
+use super::subject::{Peer, Walk};
 
 pub fn run(args: &BenchArgs) -> Result<Report> {
     let cases: Vec<&Case> = CASES.iter().filter(|case| args.only.is_empty() || args.only.iter().any(|name| name == case.name)).collect();
+    let elsewhere = if args.peers { Elsewhere::read(&args.peers_json)? } else { Elsewhere::default() };
     let bar = progress(args.quiet, cases.len());
     bar.set_message("rows and models");
     let models = Models::make(&args.models, |name| cases.iter().any(|case| case.models.contains(&name)))?;
     let (machine, folder) = (machine(args)?, Folder::create()?);
-    let session = Session { machine: &machine, models: &models, folder: &folder, quick: args.quick, bar: &bar };
+    let mut session = Session { args, machine, models: &models, folder, elsewhere, notes: Vec::new(), bar: &bar };
     let lines = cases.into_iter().map(|case| session.line(case)).collect::<Result<_>>()?;
     bar.finish_and_clear();
-    Ok(Report { machine, lines, quick: args.quick })
+    let Session { machine, elsewhere, mut notes, .. } = session;
+    notes.extend(elsewhere.notes);
+    Ok(Report { machine, lines, notes, quick: args.quick, at: jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M UTC").to_string() })
 }
 
 fn progress(quiet: bool, cases: usize) -> ProgressBar {
@@ -54,31 +59,43 @@ fn processor() -> String {
 
 /// What all cases share.
 struct Session<'s> {
-    machine: &'s Machine,
+    args: &'s BenchArgs,
+    machine: Machine,
     models: &'s Models,
-    folder: &'s Folder,
-    quick: bool,
+    folder: Folder,
+    elsewhere: Elsewhere,
+    notes: Vec<String>,
     bar: &'s ProgressBar,
 }
 
 impl Session<'_> {
-    fn line(&self, case: &Case) -> Result<Line> {
-        let mut line = self.empty_line(case);
-        let mut ready = match Ready::open(case, self.models, self.folder) {
-            Ok(ready) => ready,
+    fn line(&mut self, case: &Case) -> Result<Line> {
+        let (mut line, mut peer) = (self.empty_line(case), self.peer(case));
+        let mut ready = match Ready::open(case, self.models, &self.folder) {
+            Ok(ready) => Some(ready),
             Err(error) if error.status() == Status::Operator => {
                 line.refused = Some(format!("no native kernel: {}", error.text()));
-                self.bar.inc(Condition::ALL.len() as u64 * PARTS);
-                return Ok(line);
+                None
             }
             Err(error) => return Err(error.within(case.name)),
         };
-        line.runs_on.clone_from(&ready.runs_on);
+        line.runs_on = ready.as_ref().map_or(Vec::new(), |ready| ready.runs_on.clone());
         for condition in Condition::ALL {
             self.bar.set_message(format!("{}, {}", case.name, condition.name()));
-            line.runs.push(self.run(condition, &mut ready).map_err(|error| error.within(case.name))?);
+            line.runs.push(self.run(case, condition, ready.as_mut(), &mut peer).map_err(|error| error.within(case.name))?);
         }
         Ok(line)
+    }
+
+    /// ONNX Runtime on the same models, when it is asked for and there.
+    fn peer(&mut self, case: &Case) -> Option<Box<dyn Peer>> {
+        let opened = (self.args.peers && case.has_peers()).then(|| peers::onnx_runtime(&case.runs(self.models)))?;
+        if let Err(error) = &opened
+            && !self.notes.iter().any(|note| note == error.text())
+        {
+            self.notes.push(error.text().to_owned());
+        }
+        opened.ok()
     }
 
     fn empty_line(&self, case: &Case) -> Line {
@@ -86,7 +103,7 @@ impl Session<'_> {
             name: case.name,
             title: case.title,
             runs_on: Vec::new(),
-            trained: case.models.iter().filter_map(|name| self.models.find(name)).any(|model| model.trained),
+            trained: case.runs(self.models).iter().any(|model| model.trained),
             targets: case.targets(self.models),
             floor_ns: case.work(self.models).map(|work| self.machine.floor.least_ns(&work)),
             refused: None,
@@ -94,11 +111,33 @@ impl Session<'_> {
         }
     }
 
-    fn run(&self, condition: Condition, ready: &mut Ready<'_>) -> Result<Run> {
+    fn run(&self, case: &Case, condition: Condition, ready: Option<&mut Ready<'_>>, peer: &mut Option<Box<dyn Peer>>) -> Result<Run> {
         let on_part = |parts| self.bar.inc(parts);
-        let timing = Loop { core: self.machine.core, quick: self.quick, empty_ns: self.machine.empty.p50(), on_part: &on_part };
-        let (subject, publish) = ready.parts();
-        let pair = timing.run(condition, subject, None, &publish)?;
-        Ok(Run { condition, ours: Some(pair.ours), peers: Vec::new() })
+        let (core, empty_ns) = (self.machine.core, self.machine.empty.p50_ns);
+        let timing = Loop { core, quick: self.args.quick, empty_ns, on_part: &on_part };
+        let pair = match ready {
+            Some(ready) => {
+                let (subject, publish) = ready.parts();
+                timing.run(condition, subject, peer, &publish)?
+            }
+            // The peer alone, on the rows that ours would have read.
+            None if peer.is_some() => {
+                let mut walk = self.walk(case)?;
+                Pair { ours: None, ..timing.run(condition, &mut walk, peer, &|| Ok(()))? }
+            }
+            None => Pair { ours: None, peer: None, apart: None },
+        };
+        let Pair { ours, peer, apart } = pair;
+        let mut peers: Vec<PeerRun> = peer.into_iter().map(|times| PeerRun { name: ONNX_RUNTIME.to_owned(), times, apart }).collect();
+        peers.extend(self.elsewhere.runs(case.name, condition));
+        Ok(Run { condition, ours, peers })
+    }
+
+    /// The rows of a case of one model.
+    fn walk(&self, case: &Case) -> Result<Walk<'_>> {
+        match case.runs(self.models)[..] {
+            [model] => Ok(Walk::new(&self.models.table(model).rows, model.window)),
+            _ => Err(Error::new(Status::Internal, format!("{} is more than one model", case.name))),
+        }
     }
 }

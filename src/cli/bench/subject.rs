@@ -47,32 +47,61 @@ impl Subject for Empty {
     }
 }
 
-/// A model alone, on another row or window at each call.
-pub struct Scored<'r> {
-    scorer: Scorer,
+/// A walk over rows, in which nothing of ours runs: what a scorer reads next, or a peer alone.
+pub struct Walk<'r> {
     rows: &'r Rows,
     window: usize,
     at: usize,
 }
 
-impl<'r> Scored<'r> {
-    pub fn new(scorer: Scorer, rows: &'r Rows, window: usize) -> Scored<'r> {
-        Scored { scorer, rows, window, at: 0 }
+impl<'r> Walk<'r> {
+    pub fn new(rows: &'r Rows, window: usize) -> Walk<'r> {
+        Walk { rows, window, at: 0 }
+    }
+
+    fn newest(&self) -> &'r [f32] {
+        self.rows.window(self.at, self.window)
     }
 }
 
-impl Subject for Scored<'_> {
+impl Subject for Walk<'_> {
     fn prepare(&mut self) -> Result<()> {
         self.at = (self.at + 1) % (self.rows.count() - self.window + 1);
         Ok(())
     }
 
     fn call(&mut self) -> Result<()> {
-        self.scorer.run(self.rows.window(self.at, self.window))
+        Ok(())
     }
 
     fn input(&self) -> &[f32] {
-        self.rows.window(self.at, self.window)
+        self.newest()
+    }
+}
+
+/// A model alone, on another row or window at each call.
+pub struct Scored<'r> {
+    scorer: Scorer,
+    rows: Walk<'r>,
+}
+
+impl<'r> Scored<'r> {
+    pub fn new(scorer: Scorer, rows: &'r Rows, window: usize) -> Scored<'r> {
+        Scored { scorer, rows: Walk::new(rows, window) }
+    }
+}
+
+impl Subject for Scored<'_> {
+    fn prepare(&mut self) -> Result<()> {
+        self.rows.prepare()
+    }
+
+    fn call(&mut self) -> Result<()> {
+        self.scorer.run(self.rows.newest())
+    }
+
+    fn input(&self) -> &[f32] {
+        self.rows.newest()
     }
 
     fn given(&self) -> &[f32] {

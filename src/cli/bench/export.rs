@@ -1,0 +1,30 @@
+//! The benchmark's rows and models as files, for programs that train on them or time them.
+
+use std::path::Path;
+
+use foretick::Result;
+
+use super::BenchArgs;
+use super::models::Models;
+use crate::cli::files::{Output, io_error};
+use crate::cli::score::npy;
+
+/// Rows of each width: those that are timed come first, the others are for training.
+const ROWS: usize = 20_000;
+
+/// Writes `rows_WIDTH.npy` and `NAME.onnx`.
+pub fn write(folder: &Path, args: &BenchArgs) -> Result<()> {
+    std::fs::create_dir_all(folder).map_err(|error| io_error(folder, &error))?;
+    let models = Models::make(&args.models, |name| args.only.is_empty() || args.only.iter().any(|only| only == name))?;
+    for (width, table) in &models.tables {
+        let rows = table.more(ROWS)?;
+        put(&folder.join(format!("rows_{width}.npy")), &npy::encode(&[rows.count(), *width], &rows.values))?;
+    }
+    models.all.iter().try_for_each(|model| put(&folder.join(format!("{}.onnx", model.name)), &model.file))
+}
+
+fn put(path: &Path, bytes: &[u8]) -> Result<()> {
+    let mut output = Output::create(path)?;
+    output.write_bytes(bytes)?;
+    output.finish()
+}
