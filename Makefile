@@ -8,7 +8,7 @@ NODE := bindings/node/node_modules
 # Where the Rust tests find ONNX Runtime: the one of the tests' environment, unless ORT_DYLIB_PATH names another.
 RUNTIME = ORT_DYLIB_PATH="$${ORT_DYLIB_PATH:-$$(echo $(CURDIR)/$(VENV)/lib/python*/site-packages/onnxruntime/capi/libonnxruntime.*)}"
 
-.PHONY: test lint rust benches reference harness verify models models-check header clean
+.PHONY: test lint rust benches reference harness verify models models-check bench header clean
 
 test: lint rust benches reference harness
 
@@ -52,6 +52,16 @@ models-check: $(VENV)/models.done
 	cargo build --release --locked
 	$(PY) models/check.py
 
+# Trains the benchmark's models, times the peers that live in Python, then foretick beside ONNX Runtime: a table, and
+# target/bench/report.html. About 40 minutes; QUICK=1 a look in five. Installs scikit-learn, XGBoost, LightGBM and more.
+BENCH := target/bench
+bench: $(VENV)/peers.done
+	cargo build --release --locked
+	target/release/foretick bench --export $(BENCH)/rows --models $(BENCH)/models
+	$(PY) benches/peers/train.py $(BENCH)/rows $(BENCH)/models
+	$(PY) benches/peers/peers.py $(BENCH)/rows $(BENCH)/models $(BENCH)/peers.json $(if $(QUICK),--quick)
+	$(RUNTIME) target/release/foretick bench --peers $(if $(QUICK),--quick) --html $(BENCH)/report.html
+
 # Writes include/foretick.h from the source.
 header:
 	FORETICK_BLESS=1 cargo test --locked --test header
@@ -73,6 +83,10 @@ $(VENV)/models.done: models/requirements.txt | $(VENV)/bin/python
 
 $(VENV)/torch.done: models/requirements-torch.txt models/requirements.txt | $(VENV)/bin/python
 	$(PY) -m pip install --quiet --disable-pip-version-check -r models/requirements-torch.txt
+	touch $@
+
+$(VENV)/peers.done: benches/peers/requirements.txt models/requirements.txt | $(VENV)/bin/python
+	$(PY) -m pip install --quiet --disable-pip-version-check -r benches/peers/requirements.txt
 	touch $@
 
 clean:
