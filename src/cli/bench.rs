@@ -3,6 +3,7 @@
 mod bundle;
 mod cases;
 mod condition;
+mod descent;
 mod export;
 mod floor;
 mod host;

@@ -64,8 +64,8 @@ impl Host {
         check(unsafe { foretick_slot_publish(self.0, &raw const item, 1, &raw mut generation) })
     }
 
-    /// A scorer of a model of the published bundle.
-    pub fn scorer(&self, model: &str) -> Result<Scorer> {
+    /// A scorer of a model of the published bundle, for so many rows or windows a call.
+    pub fn scorer(&self, model: &str, rows: usize) -> Result<Scorer> {
         let mut scorer = ScorerHandle::default();
         let (slot, name) = (SLOT, model);
         let mut info =
@@ -75,7 +75,7 @@ impl Host {
             check(foretick_scorer_open(self.0, slot.as_ptr().cast(), slot.len(), name.as_ptr().cast(), name.len(), 0, &raw mut scorer))?;
             check(foretick_scorer_info(scorer, &raw mut info))?;
         }
-        Ok(Scorer { scorer, width: (info.features * info.window) as usize, out: vec![0.0; info.outputs as usize] })
+        Ok(Scorer { scorer, rows, width: (info.features * info.window) as usize, out: vec![0.0; rows * info.outputs as usize] })
     }
 
     /// A track of the published bundle on a lane of its own, fed by one stream that is added; ids begin at 1.
@@ -101,21 +101,22 @@ impl Drop for Host {
 /// One model on rows of the host's. It ends with its engine.
 pub struct Scorer {
     scorer: ScorerHandle,
-    /// Values of a row or window.
+    /// Rows or windows of a call, and values of one.
+    rows: usize,
     width: usize,
     /// What the newest run gave.
     pub out: Vec<f32>,
 }
 
 impl Scorer {
-    /// Scores one row or window.
+    /// Scores the rows or windows of one call, one after the other.
     #[inline]
-    pub fn run(&mut self, row: &[f32]) -> Result<()> {
-        if row.len() != self.width {
-            return Err(Error::new(Status::Shape, format!("{} values for a model of {}", row.len(), self.width)));
+    pub fn run(&mut self, values: &[f32]) -> Result<()> {
+        if values.len() != self.rows * self.width {
+            return Err(Error::new(Status::Shape, format!("{} values for {} rows of {}", values.len(), self.rows, self.width)));
         }
-        // SAFETY: the row has the width that the model reads, out has room for its outputs.
-        let status = unsafe { foretick_scorer_run(self.scorer, row.as_ptr().cast(), 1, 0, self.out.as_mut_ptr(), self.out.len()) };
+        // SAFETY: the values are as many rows of the width that the model reads, out has room for the outputs of each.
+        let status = unsafe { foretick_scorer_run(self.scorer, values.as_ptr().cast(), self.rows, 0, self.out.as_mut_ptr(), self.out.len()) };
         check(status)
     }
 }

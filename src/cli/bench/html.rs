@@ -9,7 +9,7 @@ use super::times::Figures;
 const WIDTH: f64 = 400.0;
 /// Height of one distribution, and of the words above it.
 const STRIP: f64 = 24.0;
-const WORDS: f64 = 14.0;
+const WORDS: f64 = 17.0;
 /// Height of a condition's name and of the scale.
 const HEAD: f64 = 20.0;
 const SCALE: f64 = 22.0;
@@ -87,6 +87,7 @@ fn card(line: &Line) -> String {
     line.refused.iter().for_each(|why| soft(why));
     soft(&format!("{}{}", if line.trained { "trained; " } else { "" }, line.runs_on.join("; ")));
     line.distance().iter().for_each(|words| soft(words));
+    line.a_second.iter().for_each(|rate| soft(&format!("{rate:.0} a second, one after another with all that belongs to them")));
     text + &drawing(line) + "</section>\n"
 }
 
@@ -145,7 +146,7 @@ fn drawing(line: &Line) -> String {
         y += HEAD;
         let _ = writeln!(body, "<text class=\"head\" x=\"0\" y=\"{:.1}\">{}</text>", y - 5.0, escaped(run.condition.title()));
         for (words, class, color, figures) in strips(run) {
-            let _ = writeln!(body, "<text class=\"{class}\" x=\"0\" y=\"{:.1}\">{}</text>", y + 10.0, escaped(&words));
+            let _ = writeln!(body, "<text class=\"{class}\" x=\"0\" y=\"{:.1}\">{}</text>", y + 12.0, escaped(&words));
             y += WORDS + STRIP;
             body += &strip(figures, &axis, y, color);
         }
@@ -194,8 +195,8 @@ fn strip(figures: &Figures, axis: &Axis, bottom: f64, color: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::bench::cases::Targets;
     use crate::cli::bench::condition::Condition;
-    use crate::cli::bench::models::Targets;
 
     fn figures(ns: u64) -> Figures {
         Figures {
@@ -218,13 +219,15 @@ mod tests {
             title: "a & b",
             runs_on: Vec::new(),
             trained: false,
-            targets: Targets::default(),
+            targets: Targets { hot: Some(2.0), cold: None, p99_ns: None, a_second: None },
+            empty_p999_ns: None,
             floor_ns: None,
             refused: None,
+            a_second: None,
             runs: vec![run],
         };
         let card = card(&line);
-        assert!(card.contains("a &amp; b") && card.contains("a &lt;peer&gt;: p50 50.0 ns, p99 100 ns (0.50 x, 0.50 x, ours is slower)"), "{card}");
+        assert!(card.contains("a &amp; b") && card.contains("a &lt;peer&gt;: p50 50 ns, p99 100 ns (0.50 x, 0.50 x, ours is slower)"), "{card}");
         assert!(card.contains("class=\"bad\"") && card.contains(">1 us</text>"), "{card}");
     }
 }

@@ -48,7 +48,7 @@ impl Loop<'_> {
                 publish()?;
                 thread::sleep(PUBLISH_EVERY);
             }
-            worker.join().unwrap_or_else(|_| Err(Error::new(Status::Internal, "the thread that times calls has panicked")))
+            worker.join().unwrap_or_else(|_| Err(panicked()))
         })
     }
 
@@ -71,6 +71,15 @@ impl Loop<'_> {
         }
         Ok(Pair { ours: Some(ours.figures()), peer: peer.as_ref().map(|_| theirs.figures()), apart: differences.into_iter().reduce(f32::max) })
     }
+}
+
+/// Work in a thread of its own, which stays on a core.
+pub fn pinned<T: Send>(core: u32, work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
+    thread::scope(|scope| scope.spawn(|| pin_to_core(core).and_then(|()| work())).join().unwrap_or_else(|_| Err(panicked())))
+}
+
+fn panicked() -> Error {
+    Error::new(Status::Internal, "the thread that times calls has panicked")
 }
 
 /// One call of each, ours first or second, on one input.

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use foretick::Result;
 
+use super::descent;
 use super::nets::{self, Net};
 use super::rows::{Rows, Table};
 use super::trees::{self, Recipe};
@@ -22,17 +23,6 @@ pub struct Work {
     pub resident: f64,
 }
 
-/// Ratios to ONNX Runtime's p50 that are aimed at.
-#[derive(Clone, Copy, Default)]
-pub struct Targets {
-    pub hot: Option<f64>,
-    pub cold: Option<f64>,
-    /// Largest p99 when hot, ns.
-    pub p99_ns: Option<f64>,
-    /// With a window's earlier steps computed beforehand, which a track does and a scorer does not.
-    pub on_track: Option<f64>,
-}
-
 /// A model that is timed.
 pub struct Model {
     /// Its name: of `--only`, in JSON, and of a trained file.
@@ -44,7 +34,6 @@ pub struct Model {
     /// Trained by `benches/peers/train.py`, not seeded.
     pub trained: bool,
     pub work: Work,
-    pub targets: Targets,
 }
 
 /// A shape: what it reads, how it is made.
@@ -52,7 +41,6 @@ struct Shape {
     name: &'static str,
     features: usize,
     window: usize,
-    targets: Targets,
     make: fn(&Rows) -> Net,
 }
 
@@ -63,37 +51,23 @@ const LIGHTGBM: Recipe = Recipe { trees: 200, depth: 64, leaves: 31, fewer: (0, 
 /// 250 trees with 5,218 nodes: 234 of 11 leaves and 16 of 10.
 const GBT_A: Recipe = Recipe { trees: 250, depth: 64, leaves: 11, fewer: (16, 10), least_share: 0.2, mode: "BRANCH_LEQ", votes: false, seed: 24 };
 
-const NONE: Targets = Targets { hot: None, cold: None, p99_ns: None, on_track: None };
-
 const SHAPES: [Shape; 11] = [
-    Shape { name: "lr", features: 25, window: 1, targets: Targets { hot: Some(25.0), ..NONE }, make: |_| nets::mlp(&[25], 11) },
-    Shape { name: "mlp", features: 25, window: 1, targets: Targets { hot: Some(10.0), ..NONE }, make: |_| nets::mlp(&[25, 64, 32], 12) },
-    Shape { name: "rf", features: 25, window: 1, targets: Targets { hot: Some(18.0), cold: Some(5.0), ..NONE }, make: |rows| grown(rows, FOREST) },
-    Shape { name: "xgb", features: 25, window: 1, targets: Targets { hot: Some(15.0), cold: Some(5.0), ..NONE }, make: |rows| grown(rows, XGBOOST) },
-    Shape { name: "lgb", features: 25, window: 1, targets: Targets { hot: Some(12.0), ..NONE }, make: |rows| grown(rows, LIGHTGBM) },
-    Shape {
-        name: "lstm",
-        features: 25,
-        window: 60,
-        targets: Targets { hot: Some(1.4), on_track: Some(50.0), ..NONE },
-        make: |_| nets::lstm(60, 25, &[64, 64], &[], 13),
-    },
-    Shape { name: "lstm3", features: 5, window: 60, targets: Targets { on_track: Some(60.0), ..NONE }, make: |_| nets::lstm(60, 5, &[128, 64, 32], &[16], 14) },
-    Shape { name: "cnn", features: 25, window: 60, targets: Targets { on_track: Some(7.0), ..NONE }, make: |_| nets::cnn(60, 25, &[32, 32], 15) },
-    Shape { name: "transformer", features: 25, window: 60, targets: Targets { hot: Some(1.8), ..NONE }, make: |_| nets::transformer(60, 25, [64, 4, 2], 16) },
-    Shape { name: "stac_lstm_a", features: 100, window: 50, targets: NONE, make: |_| nets::lstm(50, 100, &[100, 100], &[], 17) },
-    Shape { name: "stac_gbt_a", features: 60, window: 1, targets: Targets { p99_ns: Some(1_600.0), ..NONE }, make: |rows| grown(rows, GBT_A) },
+    Shape { name: "lr", features: 25, window: 1, make: |_| nets::mlp(&[25], 11) },
+    Shape { name: "mlp", features: 25, window: 1, make: |_| nets::mlp(&[25, 64, 32], 12) },
+    Shape { name: "rf", features: 25, window: 1, make: |rows| grown(rows, FOREST) },
+    Shape { name: "xgb", features: 25, window: 1, make: |rows| grown(rows, XGBOOST) },
+    Shape { name: "lgb", features: 25, window: 1, make: |rows| grown(rows, LIGHTGBM) },
+    Shape { name: "lstm", features: 25, window: 60, make: |_| nets::lstm(60, 25, &[64, 64], &[], 13) },
+    Shape { name: "lstm3", features: 5, window: 60, make: |_| nets::lstm(60, 5, &[128, 64, 32], &[16], 14) },
+    Shape { name: "cnn", features: 25, window: 60, make: |_| nets::cnn(60, 25, &[32, 32], 15) },
+    Shape { name: "transformer", features: 25, window: 60, make: |_| nets::transformer(60, 25, [64, 4, 2], 16) },
+    Shape { name: "stac_lstm_a", features: 100, window: 50, make: |_| nets::lstm(50, 100, &[100, 100], &[], 17) },
+    Shape { name: "stac_gbt_a", features: 60, window: 1, make: |rows| grown(rows, GBT_A) },
 ];
 
-/// A branch: feature, threshold and where to go, as small as they can be kept; a leaf's value.
-const BRANCH_BYTES: f64 = 8.0;
-const LEAF_BYTES: f64 = 4.0;
-
+/// What the rows make it do is counted when it is made.
 fn grown(rows: &Rows, recipe: Recipe) -> Net {
-    let ensemble = trees::ensemble(rows, recipe);
-    let (trees, nodes) = (recipe.trees as f64, ensemble.nodes as f64);
-    let bytes = ensemble.branches * BRANCH_BYTES + trees * LEAF_BYTES;
-    Net { file: ensemble.file, work: Work { flops: ensemble.branches + trees, bytes, resident: nodes * BRANCH_BYTES } }
+    Net { file: trees::ensemble(rows, recipe), work: Work::default() }
 }
 
 /// Models, and the tables of rows that they read by width.
@@ -127,13 +101,14 @@ impl Models {
 }
 
 fn one(shape: &Shape, rows: &Rows, trained: &Path) -> Result<Model> {
-    let net = (shape.make)(rows);
     let path = trained.join(format!("{}.onnx", shape.name));
     let found = match std::fs::read(&path) {
         Ok(file) => Some(file),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
         Err(error) => return Err(io_error(&path, &error)),
     };
-    let Shape { name, features, window, targets, .. } = *shape;
-    Ok(Model { name, features, window, trained: found.is_some(), file: found.unwrap_or(net.file), work: net.work, targets })
+    let (trained, net) = (found.is_some(), (shape.make)(rows));
+    let file = found.unwrap_or(net.file);
+    let Shape { name, features, window, .. } = *shape;
+    Ok(Model { name, features, window, trained, work: descent::work(&file, rows).unwrap_or(net.work), file })
 }

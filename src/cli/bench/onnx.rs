@@ -62,7 +62,7 @@ impl Graph {
 
     /// The graph gives a label.
     pub fn label(&mut self, name: &str) {
-        self.0.extend(bytes(12, value(name, INT64, &[1])));
+        self.0.extend(bytes(12, value(name, INT64, &[FREE])));
     }
 
     /// The file.
@@ -73,6 +73,8 @@ impl Graph {
     }
 }
 
+/// A dimension that a caller may choose: rows.
+pub const FREE: usize = 0;
 /// ONNX's numbers of element types.
 const FLOAT: i64 = 1;
 const INT64: i64 = 7;
@@ -91,7 +93,8 @@ impl Attr<'_> {
 }
 
 fn value(name: &str, element: i64, dims: &[usize]) -> Vec<u8> {
-    let shape: Vec<u8> = dims.iter().flat_map(|dim| bytes(1, int(1, *dim as i64))).collect();
+    let named = |dim: &usize| if *dim == FREE { bytes(2, "N") } else { int(1, *dim as i64) };
+    let shape: Vec<u8> = dims.iter().flat_map(|dim| bytes(1, named(dim))).collect();
     [bytes(1, name), bytes(2, bytes(1, [int(1, element), bytes(2, shape)].concat()))].concat()
 }
 

@@ -25,10 +25,10 @@ struct Bound {
 }
 
 impl Bound {
-    fn open(runtime: &Arc<Runtime>, model: &Model) -> Result<Bound> {
+    fn open(runtime: &Arc<Runtime>, model: &Model, rows: usize) -> Result<Bound> {
         let opened = || -> ort::Result<Bound> {
             let mut session = session(runtime, &model.file)?;
-            let dims = if model.window > 1 { vec![1, model.window, model.features] } else { vec![1, model.features] };
+            let dims = if model.window > 1 { vec![1, model.window, model.features] } else { vec![rows, model.features] };
             let (input, mut binding) = (Tensor::<f32>::new(&Allocator::default(), dims)?, session.create_binding()?);
             let (name, floats) = (session.inputs()[0].name().to_owned(), float_outputs(&mut session, &input)?);
             binding.bind_input(name, &input)?;
@@ -81,9 +81,9 @@ pub struct OnnxRuntime(Vec<Bound>);
 impl OnnxRuntime {
     /// # Errors
     /// Where no library is found: how to get one; what it says of a model.
-    pub fn open(models: &[&Model]) -> Result<OnnxRuntime> {
+    pub fn open(models: &[&Model], rows: usize) -> Result<OnnxRuntime> {
         let runtime = runtime(None)?;
-        models.iter().map(|model| Bound::open(&runtime, model)).collect::<Result<_>>().map(OnnxRuntime)
+        models.iter().map(|model| Bound::open(&runtime, model, rows)).collect::<Result<_>>().map(OnnxRuntime)
     }
 }
 

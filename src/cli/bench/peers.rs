@@ -13,15 +13,15 @@ use super::subject::Peer;
 use super::times::Figures;
 use crate::cli::files::io_error;
 
-/// ONNX Runtime on a case's models.
+/// ONNX Runtime on a case's models, so many rows a call.
 #[cfg(feature = "ort")]
-pub fn onnx_runtime(models: &[&Model]) -> Result<Box<dyn Peer>> {
-    super::onnx_runtime::OnnxRuntime::open(models).map(|peer| Box::new(peer) as Box<dyn Peer>)
+pub fn onnx_runtime(models: &[&Model], rows: usize) -> Result<Box<dyn Peer>> {
+    super::onnx_runtime::OnnxRuntime::open(models, rows).map(|peer| Box::new(peer) as Box<dyn Peer>)
 }
 
-/// ONNX Runtime on a case's models.
+/// ONNX Runtime on a case's models, so many rows a call.
 #[cfg(not(feature = "ort"))]
-pub fn onnx_runtime(_: &[&Model]) -> Result<Box<dyn Peer>> {
+pub fn onnx_runtime(_: &[&Model], _: usize) -> Result<Box<dyn Peer>> {
     Err(Error::new(Status::Unsupported, "ONNX Runtime is not in this build; build with the feature ort"))
 }
 

@@ -9,7 +9,7 @@ use super::bundle::Folder;
 use super::cases::{CASES, Case, Ready};
 use super::condition::Condition;
 use super::floor::Floor;
-use super::measure::{Loop, PARTS, Pair, empty_loop};
+use super::measure::{self, Loop, PARTS, Pair, empty_loop};
 use super::models::Models;
 use super::peers::{self, Elsewhere};
 use super::report::{Line, Machine, ONNX_RUNTIME, PeerRun, Report, Run};
@@ -45,8 +45,7 @@ fn machine(args: &BenchArgs) -> Result<Machine> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let core = args.core.unwrap_or(cores as u32 - 1);
     let empty = empty_loop(core, args.quick)?;
-    let floor = std::thread::spawn(move || foretick::engine::pin_to_core(core).map(|()| Floor::measure())).join();
-    let floor = floor.unwrap_or_else(|_| Err(Error::new(Status::Internal, "the thread that measures the core has panicked")))?;
+    let floor = measure::pinned(core, || Ok(Floor::measure()))?;
     Ok(Machine { processor: processor(), cores, core, level: native::Level::best().name(), empty, floor })
 }
 
@@ -84,12 +83,24 @@ impl Session<'_> {
             self.bar.set_message(format!("{}, {}", case.name, condition.name()));
             line.runs.push(self.run(case, condition, ready.as_mut(), &mut peer).map_err(|error| error.within(case.name))?);
         }
+        line.a_second = self.a_second(case, ready.as_mut(), &line)?;
         Ok(line)
+    }
+
+    /// Rows of batches by their hot calls; steps of a track by a run of their own.
+    fn a_second(&self, case: &Case, ready: Option<&mut Ready<'_>>, line: &Line) -> Result<Option<f64>> {
+        let Some(ready) = ready else { return Ok(None) };
+        if case.rows() > 1 {
+            let hot = line.run(Condition::Hot).and_then(|run| run.ours.as_ref());
+            return Ok(hot.map(|figures| figures.calls_a_second * case.rows() as f64));
+        }
+        let steps = if self.args.quick { 200 } else { 5_000 };
+        measure::pinned(self.machine.core, || ready.subject.steps_a_second(steps)).map_err(|error| error.within(case.name))
     }
 
     /// ONNX Runtime on the same models, when it is asked for and there.
     fn peer(&mut self, case: &Case) -> Option<Box<dyn Peer>> {
-        let opened = (self.args.peers && case.has_peers()).then(|| peers::onnx_runtime(&case.runs(self.models)))?;
+        let opened = (self.args.peers && case.has_peers()).then(|| peers::onnx_runtime(&case.runs(self.models), case.rows()))?;
         if let Err(error) = &opened
             && !self.notes.iter().any(|note| note == error.text())
         {
@@ -103,10 +114,12 @@ impl Session<'_> {
             name: case.name,
             title: case.title,
             runs_on: Vec::new(),
-            trained: case.runs(self.models).iter().any(|model| model.trained),
-            targets: case.targets(self.models),
+            trained: case.has_peers() && case.runs(self.models).iter().any(|model| model.trained),
+            targets: case.targets,
+            empty_p999_ns: self.machine.empty.p999_ns,
             floor_ns: case.work(self.models).map(|work| self.machine.floor.least_ns(&work)),
             refused: None,
+            a_second: None,
             runs: Vec::new(),
         }
     }

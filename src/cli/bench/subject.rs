@@ -1,5 +1,8 @@
 //! What is timed: one call on an input that was made ready before.
 
+use std::time::Instant;
+
+use foretick::types::Slot;
 use foretick::{Error, Result, Status};
 
 use super::host::{Scorer, Track};
@@ -17,6 +20,10 @@ pub trait Subject: Send {
     /// What the newest call gave, where it is a model's outputs.
     fn given(&self) -> &[f32] {
         &[]
+    }
+    /// Steps a second with all that belongs to them, when a track does nothing else for so many; only a track has steps.
+    fn steps_a_second(&mut self, _steps: usize) -> Result<Option<f64>> {
+        Ok(None)
     }
 }
 
@@ -128,7 +135,7 @@ pub struct Tracked {
     events: Events,
     part: Part,
     /// The event of the call, and when it is known.
-    event: Vec<foretick::types::Slot>,
+    event: Vec<Slot>,
     known_ns: i64,
     /// Scaled rows of the newest steps, oldest first, and how many values of them a window has.
     rows: Vec<f32>,
@@ -167,6 +174,16 @@ impl Tracked {
         self.forward()?;
         self.push()?;
         self.keep_row()
+    }
+
+    /// The events up to the close of so many steps, each with when it is known.
+    fn stretch(&mut self, mut steps: usize) -> Vec<(Vec<Slot>, i64)> {
+        let mut stretch = Vec::new();
+        while steps > 0 {
+            steps -= usize::from(self.take());
+            stretch.push((self.event.clone(), self.known_ns));
+        }
+        stretch
     }
 
     /// Takes the next event; whether it closes a step.
@@ -229,5 +246,19 @@ impl Subject for Tracked {
 
     fn input(&self) -> &[f32] {
         &self.rows[self.rows.len() - self.window..]
+    }
+
+    fn steps_a_second(&mut self, steps: usize) -> Result<Option<f64>> {
+        if matches!(self.part, Part::Push | Part::Step) {
+            return Ok(None);
+        }
+        let stretch = self.stretch(steps);
+        let start = Instant::now();
+        for (event, known_ns) in &stretch {
+            if self.track.push(event)? {
+                self.track.predict(*known_ns)?;
+            }
+        }
+        Ok(Some(steps as f64 / start.elapsed().as_secs_f64()))
     }
 }

@@ -79,6 +79,9 @@ fn notes(report: &Report) -> String {
         if let Some(floor) = line.distance() {
             indented(&mut text, &floor);
         }
+        if let Some(a_second) = line.a_second {
+            indented(&mut text, &format!("{a_second:.0} a second, one after another with all that belongs to them"));
+        }
         for verdict in line.verdicts() {
             indented(&mut text, &format!("{}: {}", if verdict.met { "met" } else { "MISSED" }, verdict.text));
         }
