@@ -61,6 +61,24 @@ fn the_page_stands_alone() {
     assert!(!["src=", "href=", "http", "@import", "url("].iter().any(|outside| page.contains(outside)), "{page}");
 }
 
+/// ONNX Runtime runs the same rows and gives the same. Skipped where its library is missing.
+#[test]
+fn onnx_runtime_runs_in_turns_with_ours() {
+    if !std::env::var_os("ORT_DYLIB_PATH").is_some_and(|path| std::path::Path::new(&path).is_file()) {
+        eprintln!("skipped: ORT_DYLIB_PATH names no library of ONNX Runtime (make test installs one)");
+        return;
+    }
+    let done = bench(&["--only", "lr", "--only", "rf", "--peers", "--peers-json", "nowhere", "--json"]);
+    assert!(done.status.success(), "{}", text(&done.stderr));
+    let report: Value = serde_json::from_slice(&done.stdout).unwrap();
+    for case in report["cases"].as_array().unwrap() {
+        let peer = &case["runs"][0]["peers"][0];
+        assert_eq!(peer["name"], "ONNX Runtime, C API", "{case}");
+        assert!(peer["ratio_p50"].as_f64().is_some_and(|ratio| ratio > 0.0), "{case}");
+        assert!(peer["apart"].as_f64().is_some_and(|apart| apart < 1e-5), "{case}");
+    }
+}
+
 /// What a peer's own program has measured stands beside ours, and a loss is said.
 #[test]
 fn peers_from_elsewhere_are_shown() {

@@ -26,7 +26,7 @@ body { margin: 0 auto; padding: 1rem; max-width: 46rem; background: var(--page);
 h1 { font-size: 1.4rem; margin: 0.2rem 0; } h2 { font-size: 1.05rem; margin: 0 0 0.3rem; }
 p { margin: 0.3rem 0; } .soft { color: var(--soft); font-size: 0.85rem; overflow-wrap: anywhere; }
 section { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 0.8rem; margin: 0.9rem 0; }
-svg { display: block; width: 100%; height: auto; } svg text { font: 11px system-ui, sans-serif; fill: var(--ink); } svg .soft { fill: var(--soft); font-size: 10px; } svg .head { font-weight: 600; }
+svg { display: block; width: 100%; max-width: 34rem; height: auto; } svg text { font: 11px system-ui, sans-serif; fill: var(--ink); } svg .soft { fill: var(--soft); font-size: 10px; } svg .head { font-weight: 600; }
 .good { color: var(--good); } .bad { color: var(--bad); } svg .bad { fill: var(--bad); }
 table { border-collapse: collapse; width: 100%; font-size: 0.85rem; } td { padding: 0.3rem 0.3rem; border-top: 1px solid var(--line); vertical-align: top; } td:last-child { font-weight: 600; text-align: right; }
 ";
@@ -80,14 +80,9 @@ fn targets(report: &Report) -> String {
 }
 
 fn card(line: &Line) -> String {
-    let mut text = format!("<section>\n<h2>{}</h2>\n", escaped(line.title));
-    let mut soft = |words: &str| {
-        let _ = writeln!(text, "<p class=\"soft\">{}</p>", escaped(words));
-    };
-    line.refused.iter().for_each(|why| soft(why));
-    soft(&format!("{}{}", if line.trained { "trained; " } else { "" }, line.runs_on.join("; ")));
-    line.distance().iter().for_each(|words| soft(words));
-    line.a_second.iter().for_each(|rate| soft(&format!("{rate:.0} a second, one after another with all that belongs to them")));
+    let trained = line.trained.then(|| "trained".to_owned());
+    let facts = trained.into_iter().chain(line.facts()).map(|fact| format!("<p class=\"soft\">{}</p>\n", escaped(&fact)));
+    let text = format!("<section>\n<h2>{}</h2>\n{}", escaped(line.title), facts.collect::<String>());
     text + &drawing(line) + "</section>\n"
 }
 

@@ -103,7 +103,7 @@ impl Line {
 
     fn rate(&self) -> Option<Verdict> {
         let (least, rate) = (self.targets.a_second?, self.a_second?);
-        Some(Verdict { text: format!("at least {least:.0} a second: {rate:.0}"), met: rate >= least })
+        Some(Verdict { text: format!("at least {} a second: {}", grouped(least), grouped(rate)), met: rate >= least })
     }
 
     /// The tail when hot: three times the median, or what an empty loop shows too and 1 us.
@@ -113,8 +113,16 @@ impl Line {
         Some(Verdict { text: format!("hot p99.9 at most {}: {}", duration(most), duration(p999)), met: p999 <= most })
     }
 
+    /// What is to be known beside the figures: what runs it, the rate, the floor, how far a peer's outputs are from ours.
+    pub fn facts(&self) -> Vec<String> {
+        let rate = self.a_second.map(|rate| format!("{} a second, one after another with all that belongs to them", grouped(rate)));
+        let hot = self.run(Condition::Hot).into_iter().flat_map(|run| &run.peers);
+        let apart = hot.filter_map(|peer| Some(format!("outputs of {} differ by at most {:.1e}", peer.name, peer.apart?)));
+        self.refused.iter().chain(&self.runs_on).cloned().chain(rate).chain(self.distance()).chain(apart).collect()
+    }
+
     /// How far the hot median is from the least that the core allows.
-    pub fn distance(&self) -> Option<String> {
+    fn distance(&self) -> Option<String> {
         let (floor, p50) = (self.floor_ns?, self.run(Condition::Hot)?.ours.as_ref()?.p50_ns as f64);
         Some(format!("the core's floor is {}: hot p50 is {} times that", duration(floor), short(p50 / floor)))
     }
@@ -138,6 +146,13 @@ pub fn short(value: f64) -> String {
         _ if value >= 10.0 => format!("{value:.1}"),
         _ => format!("{value:.2}"),
     }
+}
+
+/// A whole number with its thousands apart.
+pub fn grouped(value: f64) -> String {
+    let digits = format!("{value:.0}");
+    let apart = |(at, digit): (usize, char)| if at > 0 && (digits.len() - at).is_multiple_of(3) { vec![',', digit] } else { vec![digit] };
+    digits.chars().enumerate().flat_map(apart).collect()
 }
 
 /// A duration in the unit that suits it.
@@ -176,5 +191,16 @@ impl Report {
             "notes": self.notes,
             "cases": self.lines.iter().map(Line::json).collect::<Vec<_>>(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_told_as_a_person_reads_them() {
+        assert_eq!([999.0, 1_000.0, 1_234_567.2].map(grouped), ["999", "1,000", "1,234,567"]);
+        assert_eq!([0.477, 20.0, 1_600.0, 4.16e6, 2e9].map(duration), ["0.48 ns", "20 ns", "1.60 us", "4.16 ms", "2 s"]);
     }
 }

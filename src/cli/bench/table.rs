@@ -74,14 +74,7 @@ fn notes(report: &Report) -> String {
     let mut text = String::from("\n");
     for line in &report.lines {
         let _ = writeln!(text, "{:<24} {}{}", line.name, line.title, if line.trained { ", trained" } else { "" });
-        line.refused.iter().for_each(|why| indented(&mut text, why));
-        line.runs_on.iter().for_each(|runs_on| indented(&mut text, runs_on));
-        if let Some(floor) = line.distance() {
-            indented(&mut text, &floor);
-        }
-        if let Some(a_second) = line.a_second {
-            indented(&mut text, &format!("{a_second:.0} a second, one after another with all that belongs to them"));
-        }
+        line.facts().iter().for_each(|fact| indented(&mut text, fact));
         for verdict in line.verdicts() {
             indented(&mut text, &format!("{}: {}", if verdict.met { "met" } else { "MISSED" }, verdict.text));
         }
