@@ -31,6 +31,8 @@ WINDOWS = {"lstm": 60, "lstm3": 60, "cnn": 60, "transformer": 60, "stac_lstm_a":
 WIDTHS = {"lstm3": 5, "stac_lstm_a": 100, "stac_gbt_a": 60}
 NETWORKS = ["lr", "mlp", "rf", "xgb", "lgb", *WINDOWS, "stac_gbt_a"]
 BINS_A_DECADE = 20
+# Compiled models; removed at the end.
+COMPILED = tempfile.TemporaryDirectory(prefix="foretick-peers-")
 
 Call = Callable[[np.ndarray], object]
 
@@ -123,7 +125,7 @@ def treelite_model(inputs: Inputs, case: str):
 def tl2cgen_predict(inputs: Inputs, case: str) -> Call:
     import tl2cgen
 
-    library = Path(tempfile.mkdtemp(prefix="foretick-tl2cgen-")) / f"{case}.so"
+    library = Path(COMPILED.name) / f"{case}.so"
     tl2cgen.export_lib(treelite_model(inputs, case), toolchain="gcc", libpath=library, params={"parallel_comp": 8})
     predictor = tl2cgen.Predictor(library, nthread=1)
     return lambda x: predictor.predict(tl2cgen.DMatrix(x, dtype="float32"))

@@ -9,7 +9,8 @@ use super::models::Models;
 use crate::cli::files::{Output, io_error};
 use crate::cli::score::npy;
 
-/// Rows of each width: those that are timed come first, the others are for training.
+/// Features that models are trained on, and rows: those that are timed come first.
+const TRAINED: usize = 25;
 const ROWS: usize = 20_000;
 
 /// Writes `rows_WIDTH.npy` and `NAME.onnx`.
@@ -17,7 +18,8 @@ pub fn write(folder: &Path, args: &BenchArgs) -> Result<()> {
     std::fs::create_dir_all(folder).map_err(|error| io_error(folder, &error))?;
     let models = Models::make(&args.models, |name| args.only.is_empty() || args.only.iter().any(|only| only == name))?;
     for (width, table) in &models.tables {
-        let rows = table.more(ROWS)?;
+        let more = if *width == TRAINED { Some(table.more(ROWS)?) } else { None };
+        let rows = more.as_ref().unwrap_or(&table.rows);
         put(&folder.join(format!("rows_{width}.npy")), &npy::encode(&[rows.count(), *width], &rows.values))?;
     }
     models.all.iter().try_for_each(|model| put(&folder.join(format!("{}.onnx", model.name)), &model.file))

@@ -214,7 +214,7 @@ mod tests {
             title: "a & b",
             runs_on: Vec::new(),
             trained: false,
-            targets: Targets { hot: Some(2.0), cold: None, p99_ns: None, a_second: None },
+            targets: Targets { hot: Some(2.0), cold: None, p50_ns: None, p99_ns: None, a_second: None },
             empty_p999_ns: None,
             floor_ns: None,
             refused: None,

@@ -51,7 +51,7 @@ const LIGHTGBM: Recipe = Recipe { trees: 200, depth: 64, leaves: 31, fewer: (0, 
 /// 250 trees with 5,218 nodes: 234 of 11 leaves and 16 of 10.
 const GBT_A: Recipe = Recipe { trees: 250, depth: 64, leaves: 11, fewer: (16, 10), least_share: 0.2, mode: "BRANCH_LEQ", votes: false, seed: 24 };
 
-const SHAPES: [Shape; 11] = [
+const SHAPES: [Shape; 12] = [
     Shape { name: "lr", features: 25, window: 1, make: |_| nets::mlp(&[25], 11) },
     Shape { name: "mlp", features: 25, window: 1, make: |_| nets::mlp(&[25, 64, 32], 12) },
     Shape { name: "rf", features: 25, window: 1, make: |rows| grown(rows, FOREST) },
@@ -61,6 +61,7 @@ const SHAPES: [Shape; 11] = [
     Shape { name: "lstm3", features: 5, window: 60, make: |_| nets::lstm(60, 5, &[128, 64, 32], &[16], 14) },
     Shape { name: "cnn", features: 25, window: 60, make: |_| nets::cnn(60, 25, &[32, 32], 15) },
     Shape { name: "transformer", features: 25, window: 60, make: |_| nets::transformer(60, 25, [64, 4, 2], 16) },
+    Shape { name: "lr_1000", features: 1_000, window: 1, make: |_| nets::mlp(&[1_000], 18) },
     Shape { name: "stac_lstm_a", features: 100, window: 50, make: |_| nets::lstm(50, 100, &[100, 100], &[], 17) },
     Shape { name: "stac_gbt_a", features: 60, window: 1, make: |rows| grown(rows, GBT_A) },
 ];

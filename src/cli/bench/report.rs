@@ -85,7 +85,7 @@ impl Line {
     /// The targets that this run can speak of.
     pub fn verdicts(&self) -> Vec<Verdict> {
         let Targets { hot, cold, .. } = self.targets;
-        let all = [self.ratio(Condition::Hot, hot), self.ratio(Condition::Cold, cold), self.p99(), self.rate(), self.tail()];
+        let all = [self.ratio(Condition::Hot, hot), self.ratio(Condition::Cold, cold), self.p50(), self.p99(), self.rate(), self.tail()];
         all.into_iter().flatten().collect()
     }
 
@@ -94,6 +94,11 @@ impl Line {
         let [ratio, _] = run.peers.iter().find(|peer| peer.name == ONNX_RUNTIME)?.ratios(run.ours.as_ref()?);
         let (target, name) = (target?, condition.name());
         Some(Verdict { text: format!("{name} ratio to ONNX Runtime at least {target}: {}", short(ratio)), met: ratio >= target })
+    }
+
+    fn p50(&self) -> Option<Verdict> {
+        let (most, p50) = (self.targets.p50_ns?, self.run(Condition::Hot)?.ours.as_ref()?.p50_ns as f64);
+        Some(Verdict { text: format!("hot p50 at most {}: {}", duration(most), duration(p50)), met: p50 <= most })
     }
 
     fn p99(&self) -> Option<Verdict> {

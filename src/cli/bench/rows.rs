@@ -48,7 +48,7 @@ fn entries(width: usize) -> String {
     match width {
         5 => PRICE.to_owned(),
         25 => format!("{PRICE}, {OTHERS}"),
-        _ => format!("{{ op = [\"sma\", \"std\", \"momentum\", \"roc\"], period = {:?} }}", (2..width / 4 + 2).collect::<Vec<_>>()),
+        _ => format!("{{ op = [\"sma\", \"std\", \"volume_sma\", \"volume_std\"], period = {:?} }}", (2..width / 4 + 2).collect::<Vec<_>>()),
     }
 }
 
@@ -123,7 +123,7 @@ mod tests {
 
     #[test]
     fn rows_are_real_and_scaled() {
-        for width in [5, 25, 60, 100] {
+        for width in [5, 25, 60, 100, 1_000] {
             let table = Table::new(width).unwrap();
             assert_eq!((table.rows.width, table.rows.count(), table.names.len()), (width, TIMED, width));
             assert_eq!(table.more(TIMED + 10).unwrap().values[..table.rows.values.len()], table.rows.values);

@@ -21,6 +21,7 @@ pub trait Subject: Send {
     fn given(&self) -> &[f32] {
         &[]
     }
+
     /// Steps a second with all that belongs to them, when a track does nothing else for so many; only a track has steps.
     fn steps_a_second(&mut self, _steps: usize) -> Result<Option<f64>> {
         Ok(None)
