@@ -111,7 +111,7 @@ impl Case {
 }
 
 /// Everything, in the order in which it is shown.
-pub const CASES: [Case; 20] = [
+pub static CASES: [Case; 20] = [
     Case::track("decision", &DECISION, Part::Decision, "event in, 25 features, LR + RF + XGBoost + LSTM, decision out").ratio(30.0).p99(8e3).a_second(1e4),
     Case::track("push", &["lr"], Part::Push, "push of an event that closes no step"),
     Case::track("features", &["lr"], Part::Step, "push of an event that closes a step: 25 features"),
@@ -134,6 +134,11 @@ pub const CASES: [Case; 20] = [
         .p99(4_700.0),
     Case::scorer(&["stac_gbt_a"], "STAC-shaped GBT_A, 250 trees, 60 features (own trees, unaudited)").p99(1_600.0),
 ];
+
+/// The cases that are named, all without names.
+pub fn chosen(only: &[String]) -> Vec<&'static Case> {
+    CASES.iter().filter(|case| only.is_empty() || only.iter().any(|name| name == case.name)).collect()
+}
 
 /// A case that is ready to be timed.
 pub struct Ready<'m> {

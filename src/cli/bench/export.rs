@@ -5,6 +5,7 @@ use std::path::Path;
 use foretick::Result;
 
 use super::BenchArgs;
+use super::cases::chosen;
 use super::models::Models;
 use crate::cli::files::{Output, io_error};
 use crate::cli::score::npy;
@@ -16,7 +17,8 @@ const ROWS: usize = 20_000;
 /// Writes `rows_WIDTH.npy` and `NAME.onnx`.
 pub fn write(folder: &Path, args: &BenchArgs) -> Result<()> {
     std::fs::create_dir_all(folder).map_err(|error| io_error(folder, &error))?;
-    let models = Models::make(&args.models, |name| args.only.is_empty() || args.only.iter().any(|only| only == name))?;
+    let cases = chosen(&args.only);
+    let models = Models::make(&args.models, |name| cases.iter().any(|case| case.models.contains(&name)))?;
     for (width, table) in &models.tables {
         let more = if *width == TRAINED { Some(table.more(ROWS)?) } else { None };
         let rows = more.as_ref().unwrap_or(&table.rows);

@@ -6,7 +6,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::BenchArgs;
 use super::bundle::Folder;
-use super::cases::{CASES, Case, Ready};
+use super::cases::{Case, Ready, chosen};
 use super::condition::Condition;
 use super::floor::Floor;
 use super::measure::{self, Loop, PARTS, Pair, empty_loop};
@@ -16,7 +16,7 @@ use super::report::{Line, Machine, ONNX_RUNTIME, PeerRun, Report, Run};
 use super::subject::{Peer, Walk};
 
 pub fn run(args: &BenchArgs) -> Result<Report> {
-    let cases: Vec<&Case> = CASES.iter().filter(|case| args.only.is_empty() || args.only.iter().any(|name| name == case.name)).collect();
+    let cases = chosen(&args.only);
     let elsewhere = if args.peers { Elsewhere::read(&args.peers_json)? } else { Elsewhere::default() };
     let bar = progress(args.quiet, cases.len());
     bar.set_message("rows and models");
