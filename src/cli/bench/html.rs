@@ -54,7 +54,7 @@ fn machine(report: &Report) -> String {
         "<p class=\"soft\">foretick {}, {}. {}, {cores} cores, timed on core {core}, {level}. An empty timed loop takes {} (taken off every figure), its p99 {}, its longest {}. \
          The core does at most {} GFLOP/s and reads {} GB/s from its first cache, {} GB/s from its second.</p>\n\
          <p class=\"soft\">Left to right: duration of a call, tenfold from mark to mark. Height: share of calls, tenfold too, down to one in 100,000. \
-         A line marks the median, a dot p99. Figures beside a peer say how many times ours its median and p99 are: below 1 ours is slower.</p>\n{quick}",
+         A line marks the median, a dot p99. Figures beside a peer say how many times ours its median and p99 are; below 1 ours is slower, and it says so in red.</p>\n{quick}",
         env!("CARGO_PKG_VERSION"),
         escaped(&report.at),
         escaped(processor),
@@ -152,9 +152,11 @@ fn drawing(line: &Line) -> String {
     format!("<svg viewBox=\"0 0 {WIDTH} {:.0}\" role=\"img\" aria-label=\"latencies\">\n{}{body}</svg>\n", y + SCALE, axis.marks(y))
 }
 
-/// Ours, then the peers: words, their class, the color, the figures.
+/// Ours, then the peers: words, their class, the color, the figures. A line of words is as wide as a phone at most.
 fn strips(run: &Run) -> Vec<(String, &'static str, &'static str, &Figures)> {
-    let mut strips: Vec<_> = run.ours.iter().map(|ours| (format!("foretick: {}", quantiles(ours)), "ours", "var(--ours)", ours)).collect();
+    let p999 = |ours: &Figures| ours.p999_ns.map_or(String::new(), |ns| format!(", p99.9 {}", duration(ns as f64)));
+    let ours = |ours| (format!("foretick: {}{}", quantiles(ours), p999(ours)), "", "var(--ours)", ours);
+    let mut strips: Vec<_> = run.ours.iter().map(ours).collect();
     for peer in &run.peers {
         let (ratios, is_loss) = ratios(peer, run.ours.as_ref());
         strips.push((format!("{}: {}{ratios}", peer.name, quantiles(&peer.times)), if is_loss { "bad" } else { "" }, "var(--peer)", &peer.times));
@@ -163,13 +165,12 @@ fn strips(run: &Run) -> Vec<(String, &'static str, &'static str, &Figures)> {
 }
 
 fn quantiles(figures: &Figures) -> String {
-    let p999 = figures.p999_ns.map_or(String::new(), |ns| format!(", p99.9 {}", duration(ns as f64)));
-    format!("p50 {}, p99 {}{p999}", duration(figures.p50_ns as f64), duration(figures.p99_ns as f64))
+    format!("p50 {}, p99 {}", duration(figures.p50_ns as f64), duration(figures.p99_ns as f64))
 }
 
 fn ratios(peer: &PeerRun, ours: Option<&Figures>) -> (String, bool) {
     let Some([p50, p99]) = ours.map(|ours| peer.ratios(ours)) else { return (String::new(), false) };
-    let loss = if p50 < 1.0 { ", ours is slower" } else { "" };
+    let loss = if p50 < 1.0 { ": slower" } else { "" };
     (format!(" ({} x, {} x{loss})", short(p50), short(p99)), p50 < 1.0)
 }
 
@@ -222,7 +223,7 @@ mod tests {
             runs: vec![run],
         };
         let card = card(&line);
-        assert!(card.contains("a &amp; b") && card.contains("a &lt;peer&gt;: p50 50 ns, p99 100 ns (0.50 x, 0.50 x, ours is slower)"), "{card}");
+        assert!(card.contains("a &amp; b") && card.contains("a &lt;peer&gt;: p50 50 ns, p99 100 ns (0.50 x, 0.50 x: slower)"), "{card}");
         assert!(card.contains("class=\"bad\"") && card.contains(">1 us</text>"), "{card}");
     }
 }
