@@ -6,8 +6,10 @@ mod graphs;
 mod support;
 
 use std::hint::black_box;
+use std::sync::Arc;
 
 use criterion::{Criterion, criterion_group, criterion_main};
+use foretick::model::backend::Backend;
 use foretick::model::native::{Level, compile_for};
 use foretick::model::onnx_ir::Graph;
 use foretick::model::watchdog::RunLimit;
@@ -55,8 +57,24 @@ fn networks(c: &mut Criterion) {
                     out[0]
                 });
             });
+            ahead(c, &format!("{}: {}", level.name(), backend.summary()), &backend, features as usize);
         }
     }
+}
+
+/// The same over a sliding window: the newest row when all before it was prepared for, and the preparing.
+fn ahead(c: &mut Criterion, name: &str, backend: &Arc<dyn Backend>, features: usize) {
+    let (width, mut ahead) = (backend.input_width(), backend.clone().ahead().unwrap());
+    let (stream, mut first) = (rows(features).concat(), 0);
+    let mut out = vec![0.0; backend.output_width()];
+    c.bench_function(&format!("{name}, ahead: prepare for the next row"), |b| {
+        b.iter(|| {
+            first = (first + features) % (stream.len() - 2 * width);
+            ahead.prepare(black_box(&stream[first..first + width]));
+        });
+    });
+    let next = &stream[first + features..][..width];
+    c.bench_function(&format!("{name}, ahead: the newest row"), |b| b.iter(|| assert!(ahead.run(black_box(next), &mut out))));
 }
 
 criterion_group!(benches, members, networks);

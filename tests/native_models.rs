@@ -233,6 +233,64 @@ fn every_instruction_set_gives_the_same_bits() {
     }
 }
 
+/// Rows of a market that never repeats, with what is hard among them.
+fn stream(rows: usize, width: usize) -> Vec<f32> {
+    let mut values: Vec<f32> = (0..rows * width).map(|i| ((i * i) as f32 * 0.37).sin() * 1.5).collect();
+    for (at, special) in [1.0e-40, -0.0, 3.0e38, f32::INFINITY, f32::NAN].into_iter().enumerate() {
+        values[(rows / 2 + 3 * at) * width + at % width] = special;
+    }
+    values
+}
+
+fn bits(values: &[f32]) -> Vec<u32> {
+    values.iter().map(|value| if value.is_nan() { u32::MAX } else { value.to_bits() }).collect()
+}
+
+/// Prepared for or not, at every level, step by step, after jumps of every length and backwards: the whole window's bits.
+#[test]
+fn what_ran_ahead_gives_the_bits_of_the_whole_window() {
+    let mut ahead_of = Vec::new();
+    for (path, level) in nets().0.iter().flat_map(|path| Level::available().into_iter().map(move |level| (path, level))) {
+        let backend = native::compile_for(&parsed(path), None, level).unwrap();
+        let Some(mut ahead) = backend.clone().ahead() else { continue };
+        let [1, rows, width] = backend.inputs()[0].dims[..] else { panic!("{} reads no window", path.display()) };
+        let (stream, mut whole) = (stream(8 * rows, width), instance(&backend));
+        let (mut out, mut expected) = (vec![0.0; backend.output_width()], vec![0.0; backend.output_width()]);
+        assert!(!ahead.run(&stream[..rows * width], &mut out), "nothing was prepared");
+        let jumps = std::iter::repeat_n(1, 3 * rows).chain(2..rows + 2).take_while({
+            let mut end = rows;
+            move |jump| {
+                end += jump;
+                end < 8 * rows
+            }
+        });
+        let mut first = 0;
+        for jump in jumps.collect::<Vec<_>>() {
+            ahead.prepare(&stream[first * width..][..rows * width]);
+            let next = &stream[(first + 1) * width..][..rows * width];
+            assert!(ahead.run(next, &mut out), "{} {first}", path.display());
+            whole.run(next, &mut expected).unwrap();
+            assert_eq!(bits(&out), bits(&expected), "{} {} at {first}", path.display(), level.name());
+            assert!(ahead.run(next, &mut expected), "an answer changes nothing");
+            assert_eq!(bits(&out), bits(&expected));
+            first += jump;
+        }
+        ahead.prepare(&stream[..rows * width]);
+        ahead.prepare(&stream[..rows * width]);
+        let mut next = stream[width..][..rows * width].to_vec();
+        assert!(ahead.run(&next, &mut out), "back again, and prepared twice");
+        whole.run(&next, &mut expected).unwrap();
+        assert_eq!(bits(&out), bits(&expected));
+        next[0] = next[0].next_up();
+        assert!(!ahead.run(&next, &mut out) && !ahead.run(&next[1..], &mut out), "another window");
+        ahead_of.push(path.file_name().unwrap().to_string_lossy().split('.').next().unwrap().to_owned());
+    }
+    ahead_of.dedup();
+    // Of a network that reads more than the end of its last layer, or normalises between layers, the whole window is run.
+    let expected = "gru_1 gru_2 gru_state gru_time_first keras_gru_1 keras_gru_2 keras_lstm_1 keras_lstm_2 lstm_1 lstm_2 lstm_no_bias lstm_stack";
+    assert_eq!(ahead_of.join(" "), format!("{expected} lstm_time_first lstm_wide"));
+}
+
 /// A value that a network reads and that is not there must not become a number.
 #[test]
 fn nan_comes_out_of_every_network() {

@@ -62,12 +62,31 @@ pub trait Backend: Send + Sync + fmt::Debug {
     /// What the backend says when it cannot make one; native models never fail.
     fn instance(self: Arc<Self>, limit: &RunLimit) -> Result<Box<dyn Instance>>;
 
+    /// For a model of windows that can work ahead of a window's newest row: what one track needs for it. `None` for the others.
+    fn ahead(self: Arc<Self>) -> Option<Box<dyn Ahead>> {
+        None
+    }
+
     /// Memory that the model holds, in bytes.
     fn memory_bytes(&self) -> usize;
 
     /// The distinct (column of the row, threshold) that trees compare with, ascending; golden rows are put on and beside them.
     /// Empty for other families, and for trees that do not read the row as it comes.
     fn thresholds(&self) -> Vec<(usize, f32)>;
+}
+
+/// What a model of windows has worked out before a window's newest row is there, for one track. It is a cache and no state: it knows
+/// the very rows that it was made from, answers only for a window that begins with them, and then gives the whole window's bits.
+pub trait Ahead: Send + fmt::Debug {
+    /// Works out what the window behind this one can be known by: all of its rows but the newest. When `window` is the one behind
+    /// the last that was prepared for, this takes about as long as a run; after a jump up to as many runs as a window has rows.
+    fn prepare(&mut self, window: &[f32]);
+
+    /// As [`Instance::run`], when the window begins with the rows that were prepared for; else nothing is done and it is `false`.
+    fn run(&mut self, window: &[f32], out: &mut [f32]) -> bool;
+
+    /// Memory that it holds, in bytes.
+    fn memory_bytes(&self) -> usize;
 }
 
 /// One caller's working copy of a model.

@@ -28,6 +28,7 @@ mod rowwise;
 mod scores;
 mod shape;
 mod simd;
+mod sliding;
 mod sums;
 mod tree;
 mod view;

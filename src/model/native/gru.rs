@@ -4,9 +4,10 @@ use std::mem::swap;
 
 use super::block::{Block, WIDTH, both, each, sigmoid, tanh};
 use super::matrix::Matrix;
-use super::recurrent::{Size, begin, project};
+use super::matrix::Lay;
+use super::recurrent::{Size, begin, know, project};
 use super::simd::Work;
-use super::sums::{Four, MOST, PANEL, Registers, Sums, ZEROS};
+use super::sums::{Four, PANEL, Registers, Sums, ZEROS};
 
 /// Gates of a unit in the projection, in the order of the weights: update, reset, candidate.
 pub(super) const GATES: usize = 3;
@@ -97,42 +98,31 @@ impl Gru {
         let before = &step.before.as_flattened()[..self.size.hidden];
         let mut panel = 0;
         while panel + S::PANELS <= self.early.panels() {
-            let mut gates = self.early_inputs(panel * PANEL / EARLY, step);
-            self.early.chain(S::load(&gates), before, panel).store(&mut gates);
+            let mut gates = ZEROS;
+            self.early.chain(S::load(&ZEROS), before, panel).store(&mut gates);
             self.open(&gates[..S::PANELS * PANEL], panel * PANEL / EARLY, step);
             panel += S::PANELS;
         }
         while panel < self.early.panels() {
-            let mut gates = self.early_inputs(panel * PANEL / EARLY, step);
-            self.early.chain(Four::load(&gates), before, panel).store(&mut gates);
+            let mut gates = ZEROS;
+            self.early.chain(Four::load(&ZEROS), before, panel).store(&mut gates);
             self.open(&gates[..PANEL], panel * PANEL / EARLY, step);
             panel += 1;
         }
         // An odd block of units has half a panel of gates.
         if self.size.blocks() % EARLY == 1 {
-            let [update, reset, ..] = self.early_inputs(panel * PANEL / EARLY, step);
-            let gates = self.early.chain_rest([update, reset], before, 0, 0);
+            let gates = self.early.chain_rest([ZEROS[0]; EARLY], before, 0, 0);
             self.open(&gates, panel * PANEL / EARLY, step);
         }
     }
 
-    /// The projections of the early gates from a block of units on.
+    /// Opens the gates of the blocks of units from `first` on, from the state's part of them.
     #[inline(always)]
-    fn early_inputs(&self, first: usize, step: &Step<'_>) -> [Block; MOST] {
-        let mut gates = ZEROS;
-        for (gates, projected) in gates.as_chunks_mut::<EARLY>().0.iter_mut().zip(step.projected[first * GATES..].chunks_exact(GATES)) {
-            gates.copy_from_slice(&projected[..EARLY]);
-        }
-        gates
-    }
-
-    /// Opens the gates of the blocks of units from `first` on.
-    #[inline(always)]
-    fn open(&self, gates: &[Block], first: usize, step: &mut Step<'_>) {
-        for (unit, [update, reset]) in gates.as_chunks::<EARLY>().0.iter().enumerate() {
+    fn open(&self, known: &[Block], first: usize, step: &mut Step<'_>) {
+        for (unit, [update, reset]) in known.as_chunks::<EARLY>().0.iter().enumerate() {
             let at = first + unit;
-            step.update[at] = each(update, sigmoid);
-            step.reset[at] = each(reset, sigmoid);
+            step.update[at] = gate(&step.projected[at * GATES], update);
+            step.reset[at] = gate(&step.projected[at * GATES + 1], reset);
             if !self.linear_before_reset {
                 step.reset[at] = both(&step.reset[at], &step.before[at], |reset, before| reset * before);
             }
@@ -173,14 +163,62 @@ impl Gru {
     /// The new state of a block of units from its candidates' sums.
     #[inline(always)]
     fn moved_on(&self, at: usize, sum: &Block, step: &Step<'_>) -> Block {
-        let mut sum = *sum;
-        if self.linear_before_reset {
-            let scaled = both(&step.reset[at], &sum, |reset, sum| reset * sum);
-            sum = both(&scaled, &step.projected[at * GATES + EARLY], |scaled, projected| scaled + projected);
+        let sum = if self.linear_before_reset { scaled(&step.reset[at], sum, &step.projected[at * GATES + EARLY]) } else { *sum };
+        next(&step.before[at], &step.update[at], &sum)
+    }
+}
+
+/// A gate from the inputs' part and the state's.
+#[inline(always)]
+fn gate(projected: &Block, known: &Block) -> Block {
+    both(projected, known, |projected, known| sigmoid(projected + known))
+}
+
+/// A candidate's sum where the reset gate scales the state's part.
+#[inline(always)]
+fn scaled(reset: &Block, known: &Block, projected: &Block) -> Block {
+    let scaled = both(reset, known, |reset, known| reset * known);
+    both(&scaled, projected, |scaled, projected| scaled + projected)
+}
+
+/// The next state of a block of units.
+#[inline(always)]
+fn next(before: &Block, update: &Block, sum: &Block) -> Block {
+    let candidate = each(sum, tanh);
+    let moved = both(before, &candidate, |before, candidate| before - candidate);
+    let kept = both(update, &moved, |update, moved| update * moved);
+    both(&kept, &candidate, |kept, candidate| kept + candidate)
+}
+
+/// For layers that are `linear_before_reset`: where the reset gate scales the state itself, the candidate's part waits for the inputs.
+impl Gru {
+    /// Values of the state's part of the gates.
+    pub(super) fn known_width(&self) -> usize {
+        self.early.outputs() + self.candidate.outputs()
+    }
+
+    /// The state's part of the gates of so many states, which lie in whole blocks, to rows of `known_width`.
+    #[inline(always)]
+    pub(super) fn know<R: Registers>(&self, states: usize, from: &[f32], to: &mut [f32]) {
+        let stride = self.known_width();
+        know::<R>(&self.early, self.size, states, from, to, Lay { stride, start: 0 });
+        know::<R>(&self.candidate, self.size, states, from, to, Lay { stride, start: self.early.outputs() });
+    }
+
+    /// The state of a window that begins.
+    #[inline(always)]
+    pub(super) fn begin(&self, state: &mut [Block]) {
+        begin(state, &self.hidden);
+    }
+
+    /// The next state, from both parts of the gates.
+    #[inline(always)]
+    pub(super) fn move_on(&self, projected: &[Block], known: &[Block], state: &mut [Block]) {
+        let (early, candidates) = known.split_at(EARLY * self.size.blocks());
+        let gates = projected.as_chunks::<GATES>().0.iter().zip(early.as_chunks::<EARLY>().0).zip(candidates);
+        for ((([update, reset, fresh], [known_update, known_reset]), candidate), state) in gates.zip(state) {
+            let sum = scaled(&gate(reset, known_reset), candidate, fresh);
+            *state = next(state, &gate(update, known_update), &sum);
         }
-        let candidate = each(&sum, tanh);
-        let moved = both(&step.before[at], &candidate, |before, candidate| before - candidate);
-        let kept = both(&step.update[at], &moved, |update, moved| update * moved);
-        both(&kept, &candidate, |kept, candidate| kept + candidate)
     }
 }

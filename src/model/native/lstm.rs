@@ -4,7 +4,8 @@ use std::mem::swap;
 
 use super::block::{Block, WIDTH, both, each, sigmoid, tanh};
 use super::matrix::Matrix;
-use super::recurrent::{Size, begin, project};
+use super::matrix::Lay;
+use super::recurrent::{Size, begin, know, project};
 use super::simd::Work;
 use super::sums::{Four, PANEL, Registers, Sums, ZEROS};
 
@@ -83,12 +84,12 @@ impl Lstm {
     #[inline(always)]
     fn units<S: Sums>(&self, mut first: usize, projected: &[Block], before: &[f32], cell: &mut [Block], after: &mut [Block]) -> usize {
         while first + S::PANELS <= cell.len() {
-            let sums = self.state.chain(S::load(&projected[first * GATES..]), before, first);
-            let mut gates = ZEROS;
-            sums.store(&mut gates);
+            let mut known = ZEROS;
+            self.state.chain(S::load(&ZEROS), before, first).store(&mut known);
+            let gates = known.as_chunks::<GATES>().0.iter().zip(projected[first * GATES..].as_chunks::<GATES>().0);
             let places = cell[first..first + S::PANELS].iter_mut().zip(&mut after[first..first + S::PANELS]);
-            for (gates, (cell, after)) in gates.as_chunks::<GATES>().0.iter().zip(places) {
-                move_on(gates, cell, after);
+            for ((known, projected), (cell, after)) in gates.zip(places) {
+                move_on(projected, known, cell, after);
             }
             first += S::PANELS;
         }
@@ -96,12 +97,42 @@ impl Lstm {
     }
 }
 
-/// The new cell and state of a block of units.
+impl Lstm {
+    /// Values of the state's part of the gates.
+    pub(super) fn known_width(&self) -> usize {
+        self.state.outputs()
+    }
+
+    /// The state's part of the gates of so many states, which lie in whole blocks, to rows of `known_width`.
+    #[inline(always)]
+    pub(super) fn know<R: Registers>(&self, states: usize, from: &[f32], to: &mut [f32]) {
+        know::<R>(&self.state, self.size, states, from, to, Lay { stride: self.state.outputs(), start: 0 });
+    }
+
+    /// The state and cell of a window that begins.
+    #[inline(always)]
+    pub(super) fn begin(&self, state: &mut [Block], cell: &mut [Block]) {
+        begin(state, &self.hidden);
+        begin(cell, &self.cell);
+    }
+
+    /// The next state and cell, from both parts of the gates.
+    #[inline(always)]
+    pub(super) fn move_on(&self, projected: &[Block], known: &[Block], state: &mut [Block], cell: &mut [Block]) {
+        let gates = projected.as_chunks::<GATES>().0.iter().zip(known.as_chunks::<GATES>().0);
+        for ((projected, known), (cell, state)) in gates.zip(cell.iter_mut().zip(state)) {
+            move_on(projected, known, cell, state);
+        }
+    }
+}
+
+/// The new cell and state of a block of units, from both parts of its gates.
 #[inline(always)]
-fn move_on([input, output, forget, fresh]: &[Block; GATES], cell: &mut Block, after: &mut Block) {
-    let added = both(input, fresh, |input, fresh| sigmoid(input) * tanh(fresh));
-    let kept = both(forget, cell, |forget, cell| sigmoid(forget) * cell);
+fn move_on(projected: &[Block; GATES], known: &[Block; GATES], cell: &mut Block, after: &mut Block) {
+    let [input, output, forget, fresh]: [Block; GATES] = std::array::from_fn(|gate| both(&projected[gate], &known[gate], |a, b| a + b));
+    let added = both(&input, &fresh, |input, fresh| sigmoid(input) * tanh(fresh));
+    let kept = both(&forget, cell, |forget, cell| sigmoid(forget) * cell);
     *cell = both(&kept, &added, |kept, added| kept + added);
     let shown = each(cell, tanh);
-    *after = both(output, &shown, |output, shown| sigmoid(output) * shown);
+    *after = both(&output, &shown, |output, shown| sigmoid(output) * shown);
 }

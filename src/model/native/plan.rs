@@ -14,9 +14,10 @@ use super::pool::Pool;
 use super::rowwise::{Binary, Norm, Scaler, Unary, select};
 use super::scores::{Second, Transform};
 use super::simd::Level;
+use super::sliding::SlidingWindow;
 use super::tree::Trees;
 use crate::error::Result;
-use crate::model::backend::{Backend, Instance, Port};
+use crate::model::backend::{Ahead, Backend, Instance, Port};
 use crate::model::denormals;
 use crate::model::watchdog::RunLimit;
 use crate::types::prediction::backend;
@@ -128,7 +129,7 @@ pub(super) struct Step {
 
 impl Step {
     /// Where it reads.
-    fn reads(&self) -> [Option<Place>; 3] {
+    pub(super) fn reads(&self) -> [Option<Place>; 3] {
         match &self.kernel {
             Kernel::Binary { other, .. } => [Some(self.from), Some(*other), None],
             Kernel::Select { yes, no } => [Some(self.from), Some(*yes), Some(*no)],
@@ -238,14 +239,19 @@ impl Plan {
             out.fill(f32::NAN);
             return;
         }
-        for steps in self.steps.chunk_by(|a, b| a.flushed == b.flushed) {
-            let mut run = || steps.iter().for_each(|step| step.run(self.level, row, scratch));
-            if steps[0].flushed { denormals::flushed(run) } else { run() }
-        }
+        self.run_from(0, row, scratch);
         self.copy_out(row, scratch, out);
     }
 
-    fn copy_out(&self, row: &[f32], scratch: &[f32], out: &mut [f32]) {
+    /// Runs the steps from one on.
+    pub(super) fn run_from(&self, first: usize, row: &[f32], scratch: &mut [f32]) {
+        for steps in self.steps[first..].chunk_by(|a, b| a.flushed == b.flushed) {
+            let mut run = || steps.iter().for_each(|step| step.run(self.level, row, scratch));
+            if steps[0].flushed { denormals::flushed(run) } else { run() }
+        }
+    }
+
+    pub(super) fn copy_out(&self, row: &[f32], scratch: &[f32], out: &mut [f32]) {
         let mut rest = out;
         for (port, place) in self.ports.iter().zip(&self.places) {
             let (to, more) = rest.split_at_mut(port.width());
@@ -299,6 +305,10 @@ impl Backend for Plan {
     fn instance(self: Arc<Self>, _: &RunLimit) -> Result<Box<dyn Instance>> {
         let scratch = vec![0.0; self.scratch_len].into();
         Ok(Box::new(Working { plan: self, scratch }))
+    }
+
+    fn ahead(self: Arc<Self>) -> Option<Box<dyn Ahead>> {
+        SlidingWindow::of(self).map(|ahead| Box::new(ahead) as Box<dyn Ahead>)
     }
 
     fn memory_bytes(&self) -> usize {

@@ -1,4 +1,7 @@
 //! What recurrent layers share: the inputs of every step projected at once, and the state from step to step.
+//!
+//! A gate is the sum of two chains: one over the step's inputs, from the bias, and one over the state, from zero. So each can be made
+//! before the other is known, for many windows at once, and no bit depends on when.
 
 use super::block::{Block, WIDTH, blocks};
 use super::matrix::{Lay, Matrix, Product, Walk};
@@ -21,6 +24,13 @@ impl Size {
     pub(super) fn blocks(&self) -> usize {
         blocks(self.hidden)
     }
+}
+
+/// So many states, which lie in whole blocks, times weights.
+#[inline(always)]
+pub(super) fn know<R: Registers>(matrix: &Matrix, size: Size, states: usize, from: &[f32], to: &mut [f32], lay: Lay) {
+    let walk = Walk { rows: states, stride: size.blocks() * WIDTH, taps: 1, tap_stride: 0, start: 0 };
+    Product { matrix, from, walk, to, lay }.run::<R>();
 }
 
 /// The column of a unit's gate where the gates of 16 units stand beside one another, block by block.
