@@ -473,10 +473,10 @@
 // Backend bit: on a GPU.
 #define FORETICK_BACKEND_CUDA 8
 
-// Backend bit: the whole window was computed on the clock.
+// Backend bit: the track works ahead, and still the whole window was computed on the clock.
 #define FORETICK_BACKEND_WHOLE_WINDOW 16
 
-// Backend bit: the window's prefix was computed before.
+// Backend bit: all of the window but its newest row was computed before (foretick_track_prepare).
 #define FORETICK_BACKEND_PREFIX 32
 
 // Backend bit: state carried from step to step.
@@ -544,6 +544,9 @@
 
 // Most changes that a delta record carries.
 #define FORETICK_DELTA_CHANGES 60
+
+// Bits of how a value was come by, which change none.
+#define WAYS ((WHOLE_WINDOW | PREFIX) | CACHED)
 
 // A status: 0 is OK, the ranges stand at the top of this header.
 typedef int32_t foretick_status_t;
@@ -1230,7 +1233,8 @@ foretick_status_t foretick_slot_enable(struct foretick_engine_t engine,
 // Opens a lane: one working set of tracks, used by one caller at a time, from any thread. `options`: worker (false;
 // true starts a thread that drains the lane's links), core (pins it), idle ("yield", or "spin", "sleep": what it
 // does when nothing waits), sleep_us (50), predict ("step": a poll predicts every step and publishes; "request": it
-// only steps), advance_lag_ms (0, off; a poll also advances the lane to its time less this).
+// only steps), advance_lag_ms (0, off; a poll also advances the lane to its time less this), prepare ("request"; "idle":
+// a poll works ahead, as foretick_track_prepare does, when it has published and nothing waits).
 //
 // A lane with a worker belongs to it: push, advance, poll, due, predict and predict_row answer WRONG_STATE; links
 // are the way in, result memory the way out. Other calls on the lane and its tracks are let in between two polls.
@@ -1414,6 +1418,18 @@ foretick_status_t foretick_track_predict(struct foretick_track_t track,
                                          int64_t now_ns,
                                          struct foretick_prediction_t *out);
 
+// Works out what the track's next answer can be known by before its step closes: call it when the answer is out
+// and there is time. The next prediction then takes one row's time instead of a window's, with the backend bit
+// PREFIX; no value changes, to the bit. Where the step comes first, or a swap has brought other models, the window
+// is run whole: bit WHOLE_WINDOW, counter windows_whole. OK and nothing where no model works ahead: native LSTM and
+// GRU (reset after) layers over a window do, of which the rest of the graph reads the last step alone. A lane that
+// was opened with prepare = "idle" does it by itself in polls.
+//
+// threads: ONE LANE. cost: about that of a prediction, the first time and after a swap or a gap up to W times it;
+// then it also allocates.
+// errors: LIMIT when limits.memory_mb has no room for it, BUSY, WRONG_STATE with a worker.
+FORETICK_NODISCARD foretick_status_t foretick_track_prepare(struct foretick_track_t track);
+
 // As predict, on a row of the caller's: n = F unscaled values in the schema's order, NaN where one is missing
 // (the schema says what then). The caller vouches for the row: it is as new as the decision, and never stale or
 // not ready. The phase is known where the row holds its features and the track has a close. It is never a
@@ -1537,6 +1553,15 @@ foretick_status_t foretick_scorer_run(struct foretick_scorer_t scorer,
                                       size_t stride,
                                       float *out,
                                       size_t cap);
+
+// Works out what the window behind the one that was scored last can be known by: all but its newest row. When
+// that window is scored next, it takes one row's time and gives the same bits; any other is run whole. OK and
+// nothing for models that cannot work ahead (foretick_track_prepare says which can).
+//
+// threads: ONE LANE, the scorer. cost: about that of a run, the first time and after a jump up to W times it;
+// the first call allocates.
+// errors: BUSY.
+FORETICK_NODISCARD foretick_status_t foretick_scorer_prepare(struct foretick_scorer_t scorer);
 
 // Closes a scorer. Closing the zero handle is fine.
 //

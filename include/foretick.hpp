@@ -319,6 +319,10 @@ public:
         return detail::made<foretick_prediction_t>([&](foretick_prediction_t &out) { return predict(now_ns, out); });
     }
 
+    /* Works out what the next step's answer can be known by before it closes: call it when the answer is out. */
+    FORETICK_NODISCARD status_t prepare(std::nothrow_t) const noexcept { return foretick_track_prepare(id()); }
+    void prepare() const { check(foretick_track_prepare(id())); }
+
     /* As predict, on F unscaled values of the caller's. */
     FORETICK_NODISCARD status_t predict_row(span<const double> row, std::int64_t now_ns, foretick_prediction_t &out) const noexcept {
         return foretick_track_predict_row(id(), row.data(), row.size(), now_ns, &out);
@@ -528,6 +532,10 @@ public:
     FORETICK_NODISCARD status_t run(const void *rows, std::size_t n, std::size_t stride, span<float> out) const noexcept {
         return foretick_scorer_run(id(), rows, n, stride, out.data(), out.size());
     }
+    /* Works out all but the newest row of the window behind the one that was scored last. */
+    FORETICK_NODISCARD status_t prepare(std::nothrow_t) const noexcept { return foretick_scorer_prepare(id()); }
+    void prepare() const { check(foretick_scorer_prepare(id())); }
+
     /* Scores whole rows or windows, one after the other: float as models see them, double when it was opened RAW. */
     template <class T>
     std::vector<float> run(span<const T> rows) const {

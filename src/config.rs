@@ -262,6 +262,15 @@ pub enum PollPredicts {
     Request,
 }
 
+/// When the models of tracks work ahead of the next step ([`crate::engine::Lane::prepare`]).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PollPrepares {
+    /// When the host asks.
+    Request,
+    /// When a poll has published its predictions and nothing waits.
+    Idle,
+}
+
 /// Options of a lane.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LaneOptions {
@@ -275,13 +284,23 @@ pub struct LaneOptions {
     pub sleep_us: u64,
     /// What a poll does with a step that closed.
     pub predict: PollPredicts,
+    /// When models work ahead of the next step.
+    pub prepare: PollPrepares,
     /// A poll also advances the lane to its time less this, ms; `None` leaves that to marks.
     pub advance_lag_ms: Option<u64>,
 }
 
 impl Default for LaneOptions {
     fn default() -> LaneOptions {
-        LaneOptions { worker: false, core: None, idle: Idle::Yield, sleep_us: 50, predict: PollPredicts::Step, advance_lag_ms: None }
+        LaneOptions {
+            worker: false,
+            core: None,
+            idle: Idle::Yield,
+            sleep_us: 50,
+            predict: PollPredicts::Step,
+            prepare: PollPrepares::Request,
+            advance_lag_ms: None,
+        }
     }
 }
 
@@ -300,6 +319,7 @@ impl LaneOptions {
                 idle: [Idle::Spin, Idle::Yield, Idle::Sleep][root.choice("idle", 1, &["spin", "yield", "sleep"])],
                 sleep_us: root.within("sleep_us", base.sleep_us, 1, 1_000_000),
                 predict: [PollPredicts::Step, PollPredicts::Request][root.choice("predict", 0, &["step", "request"])],
+                prepare: [PollPrepares::Request, PollPrepares::Idle][root.choice("prepare", 0, &["request", "idle"])],
                 advance_lag_ms: (lag > 0).then_some(lag),
             }
         })

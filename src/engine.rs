@@ -3,6 +3,7 @@
 //! An [`Engine`] is shared by threads. A [`Lane`] belongs to one caller at a time, which Rust's `&mut`
 //! says; nothing on its way is locked or shared.
 
+mod ahead;
 mod answer;
 mod caller_row;
 mod describe;

@@ -1,4 +1,4 @@
-//! The C boundary: 46 functions over handles, nothing else. `include/foretick.h` is made from here.
+//! The C boundary: 48 functions over handles, nothing else. `include/foretick.h` is made from here.
 //!
 //! An export does four things: it is guarded, it turns pointers into values, it enters what its handle
 //! names, and it writes its outputs. The work is the engine's.
@@ -55,7 +55,7 @@ pub use stream::*;
 pub use track::*;
 
 /// Every function that the shared library exports; a test compares it with the library really built.
-pub const EXPORTS: [&str; 46] = [
+pub const EXPORTS: [&str; 48] = [
     "foretick_abi_version",
     "foretick_init",
     "foretick_build_info",
@@ -88,6 +88,7 @@ pub const EXPORTS: [&str; 46] = [
     "foretick_track_open",
     "foretick_track_close",
     "foretick_track_predict",
+    "foretick_track_prepare",
     "foretick_track_predict_row",
     "foretick_track_enable",
     "foretick_track_details",
@@ -98,6 +99,7 @@ pub const EXPORTS: [&str; 46] = [
     "foretick_scorer_open",
     "foretick_scorer_info",
     "foretick_scorer_run",
+    "foretick_scorer_prepare",
     "foretick_scorer_close",
     "foretick_amount_parse",
     "foretick_amount_from_bytes",

@@ -13,7 +13,7 @@ inline foretick_prediction_t comparable(foretick_prediction_t p) {
     p.stamp = p.id_epoch = 0;
     p.queue_ns = p.compute_ns = 0;
     p.batch = 0;
-    p.backend = static_cast<std::uint16_t>(p.backend & ~FORETICK_BACKEND_CACHED);
+    p.backend = static_cast<std::uint16_t>(p.backend & ~(FORETICK_BACKEND_WHOLE_WINDOW | FORETICK_BACKEND_PREFIX | FORETICK_BACKEND_CACHED));
     return p;
 }
 
@@ -67,6 +67,7 @@ private:
         else if (verb == "slot_enable") engine_.enable(plain(w[1]), plain(w[2]), w[3] == "1");
         else if (verb == "scorer") return scorer(w);
         else if (verb == "score") return score(w);
+        else if (verb == "prepare_scorer") scorers_.at(w[1]).prepare();
         else return asked(w);
         return "";
     }
@@ -80,7 +81,8 @@ private:
             const foretick::row row = track.newest_row(static_cast<std::uint32_t>(std::stoul(w[2])));
             return number(row.close_ns) + " " + hex(row.values);
         }
-        if (w[0] == "track_enable") track.enable(w[2] == "1");
+        if (w[0] == "prepare") track.prepare();
+        else if (w[0] == "track_enable") track.enable(w[2] == "1");
         else if (w[0] == "attach") track.attach(results_[w[1]]);
         else throw std::runtime_error("no call is named " + w[0]);
         return "";

@@ -279,6 +279,8 @@ export class Track extends Handle {
   readonly prediction: Prediction;
   /** The decision for the newest closed step, or ABSTAIN with its reasons; 0 takes the engine's clock. */
   predict(nowNs?: Time): Prediction;
+  /** Works out what the next step's answer can be known by before it closes: call it when the answer is out. No value changes. */
+  prepare(): void;
   /** As `predict`, on F unscaled values of the caller's, NaN where one is missing. */
   predictRow(row: ArrayLike<number>, nowNs?: Time): Prediction;
   /** Attaches result memory: it holds the newest prediction from now on, until the track is closed or other memory is attached. */
@@ -302,6 +304,8 @@ export class Scorer extends Handle {
    * one row or window to the next, 0 when they stand one after the other.
    */
   run(rows: Float32Array | Float64Array, stride?: number): Float32Array;
+  /** Works out all but the newest row of the window behind the one that was scored last; scored next, it gives the same bits sooner. */
+  prepare(): void;
 }
 
 /** What was built, as JSON. */

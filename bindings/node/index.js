@@ -122,7 +122,7 @@ class Prediction extends recordOf('prediction') {
     const { fields } = native.layout.prediction;
     const p = this.copy();
     for (const field of ['stamp', 'id_epoch', 'queue_ns', 'compute_ns', 'batch']) SETTERS[fields[field][1]](p.view, fields[field][0], 0);
-    SETTERS.H(p.view, fields.backend[0], this.backend & ~constants.BACKEND_CACHED);
+    SETTERS.H(p.view, fields.backend[0], this.backend & ~(constants.BACKEND_WHOLE_WINDOW | constants.BACKEND_PREFIX | constants.BACKEND_CACHED));
     return p;
   }
 }
@@ -476,6 +476,10 @@ class Track extends Handle {
     attached.get(this.#engine)?.delete(this.id);
   }
 
+  prepare() {
+    native.trackPrepare(this.id);
+  }
+
   enable(on) {
     native.trackEnable(this.id, on ? 1 : 0);
   }
@@ -524,6 +528,10 @@ class Scorer extends Handle {
     const out = new Float32Array(count * this.info.outputs);
     native.scorerRun(this.id, rows, count, stride, out);
     return out;
+  }
+
+  prepare() {
+    native.scorerPrepare(this.id);
   }
 }
 

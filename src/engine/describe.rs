@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::link::LinkInfo;
 use super::registry::{LaneInfo, Shared, TrackInfo};
-use crate::config::{ClockSource, EngineConfig, Idle, LaneOptions, PollPredicts};
+use crate::config::{ClockSource, EngineConfig, Idle, LaneOptions, PollPredicts, PollPrepares};
 use crate::model::store::Slot;
 
 /// A part of an engine's description.
@@ -124,6 +124,7 @@ fn describe_options(options: &LaneOptions) -> Value {
         "worker": options.worker, "core": core(options.core), "sleep_us": options.sleep_us, "advance_lag_ms": options.advance_lag_ms.unwrap_or(0),
         "idle": match options.idle { Idle::Spin => "spin", Idle::Yield => "yield", Idle::Sleep => "sleep" },
         "predict": match options.predict { PollPredicts::Step => "step", PollPredicts::Request => "request" },
+        "prepare": match options.prepare { PollPrepares::Request => "request", PollPrepares::Idle => "idle" },
     })
 }
 

@@ -81,6 +81,8 @@ pub struct Lane {
     routes: Vec<Option<Box<Route>>>,
     readers: Readers,
     inlets: Vec<Inlet>,
+    /// A poll has answered tracks that it has not worked ahead for yet.
+    unprepared: bool,
     row_room: RowRoom,
     promised_ns: i64,
     /// Tracks with a closed step that nobody has asked for.
@@ -106,6 +108,7 @@ impl Lane {
             routes: Vec::new(),
             readers,
             inlets: Vec::new(),
+            unprepared: false,
             row_room: RowRoom::default(),
             promised_ns: i64::MIN,
             waiting: 0,

@@ -1,5 +1,6 @@
 //! Runs the members of a bundle: each once, in the manifest's order, meta-models after those that they read.
 
+use super::ahead::WorkedAhead;
 use super::answer::{Answer, MemberAnswer};
 use crate::clock::Timer;
 use crate::error::Status;
@@ -8,6 +9,8 @@ use crate::model::bundle::Member;
 use crate::model::instances::Instances;
 use crate::model::manifest::InputShape;
 use crate::model::member_set::MemberSet;
+use crate::monitor::metrics::LaneCounters;
+use crate::types::prediction::backend;
 
 /// Rows as models see them, oldest first; zero with the bit off where a value is missing.
 #[derive(Clone, Copy, Debug)]
@@ -18,11 +21,30 @@ pub struct Rows<'a> {
     pub valid: &'a [u64],
 }
 
+/// What runs members: the lane's working copies, and what the track has worked out before.
+pub(super) struct Runners<'a> {
+    pub instances: &'a mut Instances,
+    pub ahead: &'a mut WorkedAhead,
+    pub counters: &'a LaneCounters,
+}
+
+/// Counts a window of a track that works ahead; backend bits that say how it was run.
+fn counted(counters: &LaneCounters, ahead: Option<bool>) -> u16 {
+    let (counter, bit) = match ahead {
+        None => return 0,
+        Some(true) => (&counters.windows_ahead, backend::PREFIX),
+        Some(false) => (&counters.windows_whole, backend::WHOLE_WINDOW),
+    };
+    counter.add(1);
+    bit
+}
+
 impl Answer {
     /// Runs the members of a set and notes each one's value for every output that it gives; the others were not run. `timer`
     /// is there when they are timed.
-    pub(super) fn run_members(&mut self, instances: &mut Instances, running: MemberSet, rows: Rows<'_>, timer: Option<Timer>) {
-        let Instances { generation, members, input, out } = instances;
+    pub(super) fn run_members(&mut self, runners: &mut Runners<'_>, running: MemberSet, rows: Rows<'_>, timer: Option<Timer>) {
+        let Runners { instances, ahead: worked, counters } = runners;
+        let Instances { generation, members, input, out } = &mut **instances;
         let (bundle, mut start) = (&generation.bundle, 0);
         for ((number, member), instance) in bundle.members.iter().enumerate().zip(members) {
             let (earlier, own) = self.members.split_at_mut(start);
@@ -31,13 +53,31 @@ impl Answer {
             let before = timer.map_or(0, |timer| timer.elapsed_ns());
             let (input, out) = (&mut input[..member.backend.input_width()], &mut out[..member.backend.output_width()]);
             let filled = if running.contains(number) { fill(member, &bundle.schema, earlier, rows, input) } else { Err(Status::WrongState) };
-            let ran = filled.and_then(|()| instance.run(input, out).map_err(|error| error.status()));
+            let ahead = filled.ok().and_then(|()| worked.answer(generation, number, input, out));
+            let ran = match ahead {
+                Some(true) => Ok(()),
+                _ => filled.and_then(|()| instance.run(input, out).map_err(|error| error.status())),
+            };
+            let how = counted(counters, ahead);
             let compute_ns = timer.map_or(0, |timer| timer.elapsed_ns() - before);
             for (place, answer) in member.places.iter().zip(own) {
                 let value = ran.and_then(|()| member.spec.form.value(f64::from(out[*place])).ok_or(Status::ModelOutput));
                 (answer.status, answer.value) = value.map_or_else(|status| (status, f64::NAN), |value| (Status::Ok, value));
                 (answer.weight, answer.compute_ns) = (0.0, compute_ns);
+                answer.backend = member.backend.bits() | how;
             }
+        }
+    }
+}
+
+/// Works out what the next step can be known by, of every member that can, from the rows of the newest one.
+pub(super) fn prepare(instances: &mut Instances, ahead: &mut WorkedAhead, rows: Rows<'_>) {
+    let Instances { generation, input, .. } = instances;
+    for (number, member) in generation.bundle.members.iter().enumerate() {
+        if let Some(ahead) = ahead.of(number) {
+            let input = &mut input[..member.backend.input_width()];
+            fill_rows(&generation.bundle.schema, rows, input);
+            ahead.prepare(input);
         }
     }
 }

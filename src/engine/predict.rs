@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::answer::Answer;
 use super::caller_row::CallerRow;
-use super::members::Rows;
+use super::members::{Rows, Runners, prepare};
 use super::outputs::{Chosen, Voting};
 use super::track::Track;
 use crate::clock::Timer;
@@ -103,7 +103,8 @@ impl Track {
             Some((_, valid)) => self.answer.valid.copy_from_slice(valid),
             None => self.answer.valid.fill(0),
         }
-        let prediction = self.answer.make(&generation, instances, &basis, &id, counters);
+        let mut runners = Runners { instances, ahead: &mut self.ahead, counters };
+        let prediction = self.answer.make(&generation, &mut runners, &basis, &id);
         self.asked = Some((step, prediction));
         (prediction, true)
     }
@@ -137,7 +138,21 @@ impl Track {
             track: self.number,
         };
         self.answer.valid.copy_from_slice(row.rows.valid);
-        self.answer.make(generation, instances, &basis, &id, counters)
+        self.answer.make(generation, &mut Runners { instances, ahead: &mut self.ahead, counters }, &basis, &id)
+    }
+
+    /// Works out what the next step's answer can be known by before the step closes. Nothing before the window is full.
+    pub fn prepare(&mut self, instances: &mut Instances) {
+        if self.feed.window.full() {
+            let rows = Rows { values: self.feed.window.values(), valid: self.feed.window.valid() };
+            prepare(instances, &mut self.ahead, rows);
+            self.ahead.step = self.feed.steps.checked_sub(1);
+        }
+    }
+
+    /// The newest step was asked for, and nothing was worked out behind it yet.
+    pub fn is_to_prepare(&self) -> bool {
+        self.asked.is_some_and(|(step, _)| step.is_some() && step == self.feed.steps.checked_sub(1) && step != self.ahead.step)
     }
 
     /// Takes a generation over, when it is another than that of the answer.
@@ -203,11 +218,12 @@ fn phase_of(bundle: &Bundle, raw: &[f64], valid: &[u64], close: Option<f64>) -> 
 
 impl Answer {
     /// Runs the members, combines them, decides; what stands behind the prediction is kept.
-    fn make(&mut self, generation: &Generation, instances: &mut Instances, basis: &Basis<'_>, id: &PredictionId, counters: &LaneCounters) -> Prediction {
+    fn make(&mut self, generation: &Generation, runners: &mut Runners<'_>, basis: &Basis<'_>, id: &PredictionId) -> Prediction {
+        let counters = runners.counters;
         let (phase, confidence) = basis.phase;
         let voting = Voting::of(&generation.bundle, phase, generation.switches.on());
         let running = if basis.runnable { voting.running() } else { MemberSet::NONE };
-        self.run_members(instances, running, basis.rows, id.sampled.then_some(id.timer));
+        self.run_members(runners, running, basis.rows, id.sampled.then_some(id.timer));
         let chosen = self.combine_outputs(&voting);
         let mut reasons = basis.reasons | self.policy_reasons(&voting, counters);
         if basis.runnable {

@@ -6,7 +6,7 @@ use super::registry::Shared;
 use crate::error::{Error, Result, Status};
 use crate::features::row::scale_row;
 use crate::features::spec::Schema;
-use crate::model::backend::Instance;
+use crate::model::backend::{Ahead, Instance};
 use crate::model::bundle::{Bundle, Member};
 use crate::model::manifest::InputShape;
 use crate::model::store::Generation;
@@ -57,6 +57,8 @@ pub struct Scorer {
     generation: Arc<Generation>,
     member: usize,
     instance: Box<dyn Instance>,
+    /// What was worked ahead, once somebody has asked for it.
+    ahead: Option<Box<dyn Ahead>>,
     input: Box<[f32]>,
     /// Bits of one row.
     valid: Box<[u64]>,
@@ -80,7 +82,7 @@ impl Scorer {
         let (input, out) = (vec![0.0; info.width()].into(), vec![0.0; info.outputs].into());
         let valid = vec![0; info.features.div_ceil(64)].into();
         let number = shared.take_scorer()?;
-        Ok(Scorer { shared, number, info, generation, member: at, instance, input, valid, out })
+        Ok(Scorer { shared, number, info, generation, member: at, instance, ahead: None, input, valid, out })
     }
 
     /// Number of the scorer in its engine.
@@ -138,10 +140,25 @@ impl Scorer {
             RowValues::Scaled(_) => return Err(Error::new(Status::InvalidArgument, "the scorer was opened with SCORER_RAW: its rows are unscaled f64")),
             RowValues::Raw(_) => return Err(Error::new(Status::InvalidArgument, "the scorer was opened without SCORER_RAW: its rows are scaled f32")),
         }
-        self.instance.run(&self.input, &mut self.out)?;
+        let known = self.ahead.as_mut().is_some_and(|ahead| ahead.run(&self.input, &mut self.out));
+        if !known {
+            self.instance.run(&self.input, &mut self.out)?;
+        }
         match self.out.iter().position(|value| !value.is_finite()) {
             None => Ok(&self.out),
             Some(at) => Err(Error::new(Status::ModelOutput, format!("the model gave {} as value {at} of {}", self.out[at], self.out.len()))),
+        }
+    }
+
+    /// Works out what the window behind the one that was scored last can be known by: all but its newest row. When that window is
+    /// then scored, it takes one row's time and gives the same bits; any other window is run whole. The first call takes memory.
+    /// Nothing where the model cannot work ahead.
+    pub fn prepare(&mut self) {
+        if self.ahead.is_none() {
+            self.ahead = self.member().backend.clone().ahead();
+        }
+        if let Some(ahead) = &mut self.ahead {
+            ahead.prepare(&self.input);
         }
     }
 

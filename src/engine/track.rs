@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::ahead::WorkedAhead;
 use super::answer::Answer;
 use super::feed::Feed;
 use super::past::Past;
@@ -47,6 +48,8 @@ pub struct Track {
     pub feed: Feed,
     pub past: Past,
     pub answer: Answer,
+    /// A cache: it is in no snapshot.
+    pub ahead: WorkedAhead,
     /// The prediction of the newest step that was asked for, and its number; `None` in it before the first step.
     pub asked: Option<(Option<u64>, Prediction)>,
     /// The host's veto.
@@ -81,6 +84,7 @@ impl Track {
             feed,
             past: Past::new(streams.len()),
             answer,
+            ahead: WorkedAhead::default(),
             asked: None,
             switch: TrackSwitch::default(),
             result: None,
@@ -122,9 +126,14 @@ impl Track {
         }
     }
 
-    /// Bytes that the track holds, models' state excluded.
+    /// Bytes that the track holds, with what its models have worked ahead.
     pub fn memory_bytes(&self) -> usize {
-        size_of::<Track>() + self.feed.memory_bytes() + self.past.memory_bytes() + self.answer.memory_bytes() + size_of_val(&*self.streams)
+        size_of::<Track>()
+            + self.feed.memory_bytes()
+            + self.past.memory_bytes()
+            + self.answer.memory_bytes()
+            + self.ahead.memory_bytes()
+            + size_of_val(&*self.streams)
     }
 
     /// The state is another one: what was computed with the trained range is looked at again, and nothing stands behind an
@@ -151,6 +160,7 @@ impl State for Track {
             feed,
             past,
             answer: _,
+            ahead: _,
             asked,
             switch,
             result: _,

@@ -278,9 +278,9 @@ pub const FORETICK_BACKEND_ORT: u16 = 2;
 pub const FORETICK_BACKEND_RTEN: u16 = 4;
 /// Backend bit: on a GPU.
 pub const FORETICK_BACKEND_CUDA: u16 = 8;
-/// Backend bit: the whole window was computed on the clock.
+/// Backend bit: the track works ahead, and still the whole window was computed on the clock.
 pub const FORETICK_BACKEND_WHOLE_WINDOW: u16 = 16;
-/// Backend bit: the window's prefix was computed before.
+/// Backend bit: all of the window but its newest row was computed before (foretick_track_prepare).
 pub const FORETICK_BACKEND_PREFIX: u16 = 32;
 /// Backend bit: state carried from step to step.
 pub const FORETICK_BACKEND_STATEFUL: u16 = 64;

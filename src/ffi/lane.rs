@@ -14,7 +14,8 @@ use crate::config::LaneOptions;
 /// Opens a lane: one working set of tracks, used by one caller at a time, from any thread. `options`: worker (false;
 /// true starts a thread that drains the lane's links), core (pins it), idle ("yield", or "spin", "sleep": what it
 /// does when nothing waits), sleep_us (50), predict ("step": a poll predicts every step and publishes; "request": it
-/// only steps), advance_lag_ms (0, off; a poll also advances the lane to its time less this).
+/// only steps), advance_lag_ms (0, off; a poll also advances the lane to its time less this), prepare ("request"; "idle":
+/// a poll works ahead, as foretick_track_prepare does, when it has published and nothing waits).
 ///
 /// A lane with a worker belongs to it: push, advance, poll, due, predict and predict_row answer WRONG_STATE; links
 /// are the way in, result memory the way out. Other calls on the lane and its tracks are let in between two polls.

@@ -110,6 +110,24 @@ unsafe fn score<T>(scorer: &mut Scorer, places: &Places, values: impl Fn(&[T]) -
     Ok(())
 }
 
+/// Works out what the window behind the one that was scored last can be known by: all but its newest row. When
+/// that window is scored next, it takes one row's time and gives the same bits; any other is run whole. OK and
+/// nothing for models that cannot work ahead (foretick_track_prepare says which can).
+///
+/// threads: ONE LANE, the scorer. cost: about that of a run, the first time and after a jump up to W times it;
+/// the first call allocates.
+/// errors: BUSY.
+#[must_use]
+#[unsafe(no_mangle)]
+pub extern "C" fn foretick_scorer_prepare(scorer: ScorerHandle) -> StatusCode {
+    guard("foretick_scorer_prepare", || {
+        SCORERS.with(scorer.id, |scorer| {
+            scorer.prepare();
+            Ok(())
+        })
+    })
+}
+
 /// Closes a scorer. Closing the zero handle is fine.
 ///
 /// threads: CONTROL. cost: frees.

@@ -69,6 +69,22 @@ pub unsafe extern "C" fn foretick_track_predict(track: TrackHandle, now_ns: i64,
     })
 }
 
+/// Works out what the track's next answer can be known by before its step closes: call it when the answer is out
+/// and there is time. The next prediction then takes one row's time instead of a window's, with the backend bit
+/// PREFIX; no value changes, to the bit. Where the step comes first, or a swap has brought other models, the window
+/// is run whole: bit WHOLE_WINDOW, counter windows_whole. OK and nothing where no model works ahead: native LSTM and
+/// GRU (reset after) layers over a window do, of which the rest of the graph reads the last step alone. A lane that
+/// was opened with prepare = "idle" does it by itself in polls.
+///
+/// threads: ONE LANE. cost: about that of a prediction, the first time and after a swap or a gap up to W times it;
+/// then it also allocates.
+/// errors: LIMIT when limits.memory_mb has no room for it, BUSY, WRONG_STATE with a worker.
+#[must_use]
+#[unsafe(no_mangle)]
+pub extern "C" fn foretick_track_prepare(track: TrackHandle) -> StatusCode {
+    guard("foretick_track_prepare", || with_track(track.id, |entry, id| Ok(entry.own()?.prepare(id)?)))
+}
+
 /// As predict, on a row of the caller's: n = F unscaled values in the schema's order, NaN where one is missing
 /// (the schema says what then). The caller vouches for the row: it is as new as the decision, and never stale or
 /// not ready. The phase is known where the row holds its features and the track has a close. It is never a

@@ -54,6 +54,8 @@ counters! {
     abstentions "Predictions that abstained.";
     member_failures "Members left out of a prediction.";
     generations "Times that a lane took over a new generation.";
+    windows_ahead "Windows of models that were worked out but for their newest row.";
+    windows_whole "Windows run whole although the track works ahead: the step came early, or the models are new.";
 }
 
 /// A gauge of the engine: name, text, value.

@@ -103,14 +103,16 @@ pub mod backend {
     pub const RTEN: u16 = 4;
     /// On a GPU.
     pub const CUDA: u16 = 8;
-    /// The whole window was computed on the clock.
+    /// The track works ahead, and still the whole window was computed on the clock.
     pub const WHOLE_WINDOW: u16 = 16;
-    /// The window's prefix was computed before.
+    /// All of the window but its newest row was computed before.
     pub const PREFIX: u16 = 32;
     /// State carried from step to step.
     pub const STATEFUL: u16 = 64;
     /// From the cache.
     pub const CACHED: u16 = 128;
+    /// Bits of how a value was come by, which change none.
+    pub const WAYS: u16 = WHOLE_WINDOW | PREFIX | CACHED;
 
     /// The backend that the bits name: `native`, `ort`, `rten`.
     #[must_use]
@@ -309,15 +311,15 @@ impl Prediction {
     }
 
     /// The record without what differs between two runs of the same calls: stamp, epoch, queue and compute time, batch size and
-    /// the cached bit are 0. The decision time stays: an engine by the host's clock was given it.
+    /// the bits that say how the backend came to the value (whole window, prefix, cached) are 0. The decision time stays: an engine by the host's clock was given it.
     #[must_use]
     pub fn comparable(&self) -> Prediction {
-        let backend = self.backend & !backend::CACHED;
+        let backend = self.backend & !backend::WAYS;
         Prediction { stamp: 0, id_epoch: 0, queue_ns: 0, compute_ns: 0, batch: 0, backend, ..*self }
     }
 
     /// Equal in every field that replay promises: all but stamp, epoch, decision time, queue and
-    /// compute time, batch size and the cached bit; NaNs compare by their bits.
+    /// compute time, batch size and backend's ways; NaNs compare by their bits.
     #[must_use]
     pub fn same_decision(&self, other: &Prediction) -> bool {
         let key = |p: &Prediction| bytemuck::cast::<Prediction, [u64; 16]>(Prediction { decided_ns: 0, ..p.comparable() });
@@ -351,7 +353,7 @@ mod tests {
         let p: Prediction = bytemuck::cast([u64::MAX; 16]);
         let words = bytemuck::cast::<Prediction, [u64; 16]>(p.comparable());
         let differing: Vec<usize> = (0..16).filter(|at| words[*at] != u64::MAX).collect();
-        assert_eq!((differing, p.comparable().backend), (vec![1, 2, 12, 13, 14, 15], u16::MAX - backend::CACHED));
+        assert_eq!((differing, p.comparable().backend), (vec![1, 2, 12, 13, 14, 15], u16::MAX - 176));
         assert!(p.same_decision(&Prediction { decided_ns: 0, ..p }) && !p.same_decision(&Prediction { track: 0, ..p }));
     }
 

@@ -14,6 +14,7 @@ static void child(foretick_engine_t engine, foretick_bundle_t bundle, foretick_l
     CHECK(said("fork"));
     IS(foretick_track_predict(track, 0, &prediction), FORETICK_FORKED);
     IS(foretick_track_predict_row(track, NULL, 0, 0, &prediction), FORETICK_FORKED);
+    IS(foretick_track_prepare(track), FORETICK_FORKED);
     IS(foretick_track_enable(track, 0), FORETICK_FORKED);
     IS(foretick_slot_enable(engine, TEXT("direction"), NULL, 0, 0), FORETICK_FORKED);
     IS(foretick_engine_metrics(engine, NULL, 0, &len), FORETICK_FORKED);

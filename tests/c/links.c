@@ -101,6 +101,7 @@ static void worker(foretick_engine_t engine, uint32_t stream) {
     IS(foretick_lane_poll(lane, 0, START_NS, &flow), FORETICK_WRONG_STATE);
     IS(foretick_lane_due(lane, due, 1, &len), FORETICK_WRONG_STATE);
     IS(foretick_track_predict(track, START_NS, &p), FORETICK_WRONG_STATE);
+    IS(foretick_track_prepare(track), FORETICK_WRONG_STATE);
     IS(foretick_track_predict_row(track, row, 2, START_NS, &p), FORETICK_WRONG_STATE);
     CHECK(said("belongs to its worker"));
     OK(foretick_track_details(track, &details));

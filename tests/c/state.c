@@ -47,7 +47,7 @@ static void print(foretick_prediction_t p) {
     p.decided_ns = 0;
     p.queue_ns = p.compute_ns = 0;
     p.batch = 0;
-    p.backend &= (uint16_t)~FORETICK_BACKEND_CACHED;
+    p.backend &= (uint16_t)~(FORETICK_BACKEND_WHOLE_WINDOW | FORETICK_BACKEND_PREFIX | FORETICK_BACKEND_CACHED);
     for (at = 0; at < sizeof p; at++) printf("%02x", bytes[at]);
     printf("\n");
 }

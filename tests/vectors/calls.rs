@@ -168,6 +168,7 @@ impl Calls {
             },
             "scorer" => return self.scorer(words),
             "score" => return self.score(words),
+            "prepare_scorer" => self.scorers.get_mut(words[0]).expect("the case opens the scorer first").prepare(),
             _ => return self.asked(verb, words),
         }
         Ok(String::new())
@@ -199,6 +200,7 @@ impl Calls {
                 Ok(format!(" {} {}", row.step.close_ns, hex(cast_slice(&shown))))
             }
             "details" => Ok(details(&lane.details(id)?)),
+            "prepare" => lane.prepare(id).map(|()| String::new()),
             "track_enable" => {
                 lane.track_switch(id)?.set(words[1] == "1");
                 Ok(String::new())

@@ -529,7 +529,12 @@ fn networks() -> Script {
     for (seed, member) in ["lr", "xgb", "lstm", "cnn"].into_iter().enumerate() {
         let width: usize = s.ok(&format!("scorer {member} direction {member} 0"))[..2].iter().map(|size| size.parse::<usize>().unwrap()).product();
         let rows = if width > 26 { 1 } else { 8 };
-        s.ok(&format!("score {member} {rows} 0 {}", hex(bytemuck::cast_slice(&floats(seed as u32 + 7, rows * width)))));
+        let mut values = floats(seed as u32 + 7, rows * width);
+        s.ok(&format!("score {member} {rows} 0 {}", hex(bytemuck::cast_slice(&values))));
+        // The window behind it, of which all but the newest row was worked out, or nothing could be.
+        s.ok(&format!("prepare_scorer {member}"));
+        values.extend(floats(seed as u32 + 11, 26));
+        s.ok(&format!("score {member} {rows} 0 {}", hex(bytemuck::cast_slice(&values[26..]))));
     }
     s
 }

@@ -349,6 +349,22 @@ static napi_value track_open(napi_env env, napi_callback_info info) {
     return give_u64(&call, track.id);
 }
 
+/* trackPrepare(track) */
+static napi_value track_prepare(napi_env env, napi_callback_info info) {
+    call_t call = call_of(env, info);
+    foretick_track_t track = track_at(&call, 0);
+    if (call.ok) (void)call_check(&call, foretick_track_prepare(track));
+    return give_nothing(&call);
+}
+
+/* scorerPrepare(scorer) */
+static napi_value scorer_prepare(napi_env env, napi_callback_info info) {
+    call_t call = call_of(env, info);
+    foretick_scorer_t scorer = scorer_at(&call, 0);
+    if (call.ok) (void)call_check(&call, foretick_scorer_prepare(scorer));
+    return give_nothing(&call);
+}
+
 /* trackEnable(track, on) */
 static napi_value track_enable(napi_env env, napi_callback_info info) {
     call_t call = call_of(env, info);
@@ -512,11 +528,13 @@ void add_calls(napi_env env, napi_value exports) {
     add_function(env, exports, "alignedAt", aligned_at);
     add_function(env, exports, "trackOpen", track_open);
     add_function(env, exports, "trackClose", track_close);
+    add_function(env, exports, "trackPrepare", track_prepare);
     add_function(env, exports, "trackEnable", track_enable);
     add_function(env, exports, "trackRow", track_row);
     add_function(env, exports, "trackDetails", track_details);
     add_function(env, exports, "scorerOpen", scorer_open);
     add_function(env, exports, "scorerInfo", scorer_info);
     add_function(env, exports, "scorerRun", scorer_run);
+    add_function(env, exports, "scorerPrepare", scorer_prepare);
     add_function(env, exports, "scorerClose", scorer_close);
 }

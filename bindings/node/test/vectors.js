@@ -143,6 +143,12 @@ class Calls {
   slot_enable(slot, member, on) {
     this.case.enable(plain(slot), plain(member), on === '1');
   }
+  prepare(track) {
+    this.at(track).prepare();
+  }
+  prepare_scorer(scorer) {
+    this.at(scorer).prepare();
+  }
   track_enable(track, on) {
     this.at(track).enable(on === '1');
   }

@@ -23,8 +23,8 @@ from .records import SLOT_BYTES, DetailsRecord, EventRecord, Flow, Member, Outpu
 _NAMES = (
     "engine_open engine_close engine_metrics stream_add bundle_open bundle_describe bundle_close slot_publish slot_enable lane_open lane_close"
     " lane_push lane_advance lane_due lane_warm lane_snapshot lane_restore lane_poll link_open link_push link_close engine_describe engine_maintain result_attach result_signal"
-    " result_read track_open track_close track_predict track_predict_row track_enable track_row track_details scorer_open"
-    " scorer_info scorer_run scorer_close build_info now_ns"
+    " result_read track_open track_close track_predict track_prepare track_predict_row track_enable track_row track_details scorer_open"
+    " scorer_info scorer_run scorer_prepare scorer_close build_info now_ns"
 )
 _call: dict[str, Callable[..., int]] = {name: function(name) for name in _NAMES.split()}
 
@@ -335,6 +335,10 @@ class Track(Handle):
             raise failure(answer)
         return self.prediction
 
+    def prepare(self) -> None:
+        """Works out what the next step's answer can be known by before it closes: call it when the answer is out. No value changes."""
+        check(_call["track_prepare"](self.id))
+
     def predict_row(self, row: Iterable[float], now_ns: int = 0) -> Prediction:
         """As `predict`, on F unscaled values of the caller's, NaN where one is missing."""
         values = row if isinstance(row, array) and row.typecode == "d" else array("d", row)
@@ -421,3 +425,7 @@ class Scorer(Handle):
         out = array("f", bytes(4 * count * info.outputs))
         check(_call["scorer_run"](self.id, ctypes.addressof(memory), count, stride, out.buffer_info()[0], len(out)))
         return out
+
+    def prepare(self) -> None:
+        """Works out all but the newest row of the window behind the one that was scored last; scored next, it gives the same bits sooner."""
+        check(_call["scorer_prepare"](self.id))

@@ -253,7 +253,7 @@ class Prediction(Record):
         """A copy in which what two runs of the same calls do not share is 0; the time of the decision stays."""
         p = self.copy()
         p.stamp = p.id_epoch = p.queue_ns = p.compute_ns = p.batch = 0
-        p.backend &= ~Backend.CACHED
+        p.backend &= ~(Backend.WHOLE_WINDOW | Backend.PREFIX | Backend.CACHED)
         return p
 
 

@@ -170,6 +170,14 @@ class Calls:
         self.case.enable(plain(slot), plain(member), on == "1")
         return []
 
+    def prepare(self, track):
+        self.named[track].prepare()
+        return []
+
+    def prepare_scorer(self, scorer):
+        self.named[scorer].prepare()
+        return []
+
     def track_enable(self, track, on):
         self.named[track].enable(on == "1")
         return []

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{Lane, SAMPLED, TrackId};
+use crate::engine::ahead::WorkedAhead;
 use crate::engine::feed::Row;
 use crate::engine::predict::{PredictionId, RowQuestion};
 use crate::engine::registry::Shared;
@@ -58,6 +59,35 @@ impl Lane {
             id.note(&prediction, &self.counters);
         }
         Ok(prediction)
+    }
+
+    /// Works out what the track's next answer can be known by before its step closes, so that the answer takes one row's time instead
+    /// of a window's: call it when the answer is out and there is time, about that of a prediction, after a swap up to as many as a
+    /// window has rows. The first call of a track takes memory for it. It changes no answer, to the bit: without it, or where a step
+    /// comes before it, the window is run whole, which is counted. Nothing where no model of the track's can work ahead: native
+    /// LSTM and GRU layers over a window can, of which the rest of the graph reads the last step alone.
+    ///
+    /// # Errors
+    /// `NOT_FOUND`; `LIMIT` when the memory does not fit under `limits.memory_mb`.
+    pub fn prepare(&mut self, id: TrackId) -> Result<()> {
+        let place = self.place(id)?;
+        self.prepare_at(place)
+    }
+
+    pub(super) fn prepare_at(&mut self, place: usize) -> Result<()> {
+        let (mut copies, slots) = self.readers.parts();
+        self.counters.generations.add(copies.moved());
+        let Asked { track, instances, .. } = asked(&mut self.tracks[place], &mut copies, slots)?;
+        if !track.ahead.fits(&instances.generation) {
+            let ahead = WorkedAhead::new(&instances.generation);
+            self.shared.check_memory(ahead.memory_bytes())?;
+            track.ahead = ahead;
+            let bytes = track.memory_bytes();
+            self.shared.add_memory(bytes);
+            self.shared.remove_memory(std::mem::replace(&mut track.counted_bytes, bytes));
+        }
+        track.prepare(instances);
+        Ok(())
     }
 
     /// The decision for a row of the caller's: F unscaled values in the schema's order, NaN where one is missing. The caller

@@ -2,8 +2,9 @@
 
 use super::Lane;
 use super::ask::next_id;
-use crate::config::{LinkOptions, PollPredicts};
+use crate::config::{LinkOptions, PollPredicts, PollPrepares};
 use crate::engine::link::Link;
+use crate::engine::track::Track;
 use crate::error::Result;
 use crate::ingest::gate;
 use crate::ingest::link::Consumer;
@@ -79,7 +80,26 @@ impl Lane {
             self.lag_behind(lag_ms, time, &mut flow);
         }
         flow.waiting = self.waiting;
+        self.prepare_idle(&flow);
         flow
+    }
+
+    /// Works ahead for the tracks that were answered, as long as nothing waits.
+    fn prepare_idle(&mut self, flow: &Flow) {
+        self.unprepared |= flow.predicted > 0;
+        if self.options.prepare == PollPrepares::Request || !self.unprepared {
+            return;
+        }
+        for place in 0..self.tracks.len() {
+            if oldest(&mut self.inlets).is_some() {
+                return;
+            }
+            if self.tracks[place].as_deref().is_some_and(Track::is_to_prepare) {
+                // Where the memory does not fit, windows are run whole as before.
+                drop(self.prepare_at(place));
+            }
+        }
+        self.unprepared = false;
     }
 
     /// A step closed, and the host asks for its prediction.

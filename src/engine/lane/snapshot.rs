@@ -64,8 +64,23 @@ struct Whole<'l> {
 
 impl State for Whole<'_> {
     fn state(&mut self, pass: &mut Pass<'_>) {
-        let Lane { shared: _, options: _, number: _, count, counters: _, tracks, routes, readers, inlets: _, row_room: _, promised_ns, waiting, due, ticks: _ } =
-            self.lane;
+        let Lane {
+            shared: _,
+            options: _,
+            number: _,
+            count,
+            counters: _,
+            tracks,
+            routes,
+            readers,
+            inlets: _,
+            unprepared: _,
+            row_room: _,
+            promised_ns,
+            waiting,
+            due,
+            ticks: _,
+        } = self.lane;
         places(tracks, pass);
         for (place, track) in tracks.iter_mut().enumerate() {
             let Some(track) = track else { continue };

@@ -3,8 +3,8 @@
 use std::mem::swap;
 
 use super::block::{Block, WIDTH, both, each, sigmoid, tanh};
-use super::matrix::Matrix;
 use super::matrix::Lay;
+use super::matrix::Matrix;
 use super::recurrent::{Size, begin, know, project};
 use super::simd::Work;
 use super::sums::{Four, PANEL, Registers, Sums, ZEROS};

@@ -125,6 +125,7 @@ pub const CALLS: &[(&str, Call)] = &[
     ("foretick_track_close", World::track_close),
     ("foretick_track_predict", World::track_predict),
     ("foretick_track_predict", World::track_predict),
+    ("foretick_track_prepare", World::track_prepare),
     ("foretick_track_predict_row", World::track_predict_row),
     ("foretick_track_enable", World::track_enable),
     ("foretick_track_details", World::track_details),
@@ -135,6 +136,7 @@ pub const CALLS: &[(&str, Call)] = &[
     ("foretick_scorer_open", World::scorer_open),
     ("foretick_scorer_info", World::scorer_info),
     ("foretick_scorer_run", World::scorer_run),
+    ("foretick_scorer_prepare", World::scorer_prepare),
     ("foretick_scorer_close", World::scorer_close),
     ("foretick_amount_parse", World::amount_parse),
     ("foretick_amount_from_bytes", World::amount_from_bytes),
@@ -561,6 +563,13 @@ impl World {
         Ok(())
     }
 
+    fn track_prepare(&mut self, source: &mut Unstructured<'_>) -> Result<()> {
+        let track = self.handles.pick(source, Of::Track)?;
+        let status = foretick_track_prepare(TrackHandle { id: track.id });
+        self.judge(status, Some(track), &[], &[]);
+        Ok(())
+    }
+
     fn track_predict_row(&mut self, source: &mut Unstructured<'_>) -> Result<()> {
         let (track, now_ns) = (self.handles.pick(source, Of::Track)?, self.now_ns(source)?);
         let mut row = [0.5; 8];
@@ -676,6 +685,13 @@ impl World {
             self.reached.scores += n as u64;
         }
         assert!(out.kept_within() && rows.kept_within());
+        Ok(())
+    }
+
+    fn scorer_prepare(&mut self, source: &mut Unstructured<'_>) -> Result<()> {
+        let scorer = self.handles.pick(source, Of::Scorer)?;
+        let status = foretick_scorer_prepare(ScorerHandle { id: scorer.id });
+        self.judge(status, Some(scorer), &[], &[]);
         Ok(())
     }
 
