@@ -196,14 +196,22 @@ fn networks_allocate_nothing_in_a_run() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/fixtures/nets");
     let graphs = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let graphs = graphs.filter(|path| path.extension().is_some_and(|extension| extension == "onnx"));
-    let mut checked = 0;
+    let (mut checked, mut ran_ahead) = (0, 0);
     for path in graphs.filter(|path| !path.display().to_string().contains("refused_")) {
         let backend = native::compile(&Graph::parse(&std::fs::read(&path).unwrap()).unwrap(), None).unwrap();
         let (row, mut out) = (vec![0.5; backend.input_width()], vec![0.0; backend.output_width()]);
-        let mut instance = backend.instance(&RunLimit::none()).unwrap();
+        let mut instance = backend.clone().instance(&RunLimit::none()).unwrap();
         let ((), allocations, _) = counted(|| instance.run(&row, &mut out).unwrap());
         assert_eq!(allocations, 0, "{}", path.display());
         checked += 1;
+        if let Some(mut ahead) = backend.ahead() {
+            let (known, allocations, _) = counted(|| {
+                ahead.prepare(&row);
+                ahead.run(&row, &mut out)
+            });
+            assert_eq!((known, allocations), (true, 0), "{}", path.display());
+            ran_ahead += 1;
+        }
     }
-    assert!(checked >= 60);
+    assert!(checked >= 60 && ran_ahead >= 20, "{checked} {ran_ahead}");
 }
