@@ -29,6 +29,7 @@ mod scores;
 mod shape;
 mod simd;
 mod sliding;
+mod streaming;
 mod sums;
 mod tree;
 mod view;

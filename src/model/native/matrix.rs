@@ -168,8 +168,11 @@ impl Work for Product<'_> {
                 self.alone::<R::Alone>(row);
             }
         }
-        for block in 0..self.matrix.rest() {
-            self.narrow(block);
+        match self.matrix.rest() {
+            1 => self.narrow::<1>(),
+            2 => self.narrow::<2>(),
+            3 => self.narrow::<3>(),
+            _ => (),
         }
     }
 }
@@ -238,21 +241,24 @@ impl Product<'_> {
         }
     }
 
-    /// One block of the rest for all rows, four of them at once.
+    /// The `N` blocks of the rest for all rows: four rows of one block at once, then all blocks of one row.
     #[inline(always)]
-    fn narrow(&mut self, block: usize) {
+    fn narrow<const N: usize>(&mut self) {
         let mut row = 0;
         while row + MOST_ROWS <= self.walk.rows {
-            self.tall(row, block);
+            for block in 0..N {
+                self.tall(row, block);
+            }
             row += MOST_ROWS;
         }
+        let first = self.matrix.panels() * PANEL;
         while row < self.walk.rows {
-            let mut sums = self.matrix.biases::<1>(self.matrix.panels() * PANEL + block);
+            let mut sums = self.matrix.biases::<N>(first);
             for tap in 0..self.walk.taps {
                 let (stretch, input) = self.stretch(row, tap);
-                sums = self.matrix.chain_rest(sums, stretch, input, block);
+                sums = self.matrix.chain_rest(sums, stretch, input, 0);
             }
-            self.store(row, self.matrix.panels() * PANEL + block, &sums);
+            self.store(row, first, &sums);
             row += 1;
         }
     }

@@ -15,6 +15,7 @@ use super::rowwise::{Binary, Norm, Scaler, Unary, select};
 use super::scores::{Second, Transform};
 use super::simd::Level;
 use super::sliding::SlidingWindow;
+use super::streaming::Streaming;
 use super::tree::Trees;
 use crate::error::Result;
 use crate::model::backend::{Ahead, Backend, Instance, Port};
@@ -151,6 +152,11 @@ impl Step {
     fn run(&self, level: Level, row: &[f32], scratch: &mut [f32]) {
         let (made, rest) = scratch.split_at_mut(self.at);
         let (to, extra) = rest.split_at_mut(self.width);
+        self.apply(level, row, made, to, extra);
+    }
+
+    /// Runs the step over what was `made` before it, with scratch memory apart.
+    pub(super) fn apply(&self, level: Level, row: &[f32], made: &[f32], to: &mut [f32], extra: &mut [f32]) {
         let from = read(row, made, self.from, self.from_width);
         match &self.kernel {
             Kernel::Copy => to.copy_from_slice(from),
@@ -177,7 +183,7 @@ impl Step {
                 let (walk, lay) = (Walk::plain(*rows, matrix.inputs()), Lay { stride: matrix.outputs(), start: 0 });
                 level.run(Product { matrix, from, walk, to, lay });
             }
-            Kernel::Conv(conv) => level.run(ConvRun { conv, from, scratch: extra, to }),
+            Kernel::Conv(conv) => level.run(ConvRun { conv, windows: 0..conv.windows, from, scratch: extra, to }),
             Kernel::Lstm(layer) => level.run(LstmRun { layer, from, scratch: &mut extra[..layer.scratch_len()], to }),
             Kernel::Gru(layer) => level.run(GruRun { layer, from, scratch: &mut extra[..layer.scratch_len()], to }),
             Kernel::Activation(activation) => level.run(Activate { activation: *activation, from, to }),
@@ -207,7 +213,7 @@ impl Step {
     }
 }
 
-fn read<'a>(row: &'a [f32], made: &'a [f32], place: Place, width: usize) -> &'a [f32] {
+pub(super) fn read<'a>(row: &'a [f32], made: &'a [f32], place: Place, width: usize) -> &'a [f32] {
     match place {
         Place::Row(at) => &row[at..at + width],
         Place::Scratch(at) => &made[at..at + width],
@@ -308,7 +314,8 @@ impl Backend for Plan {
     }
 
     fn ahead(self: Arc<Self>) -> Option<Box<dyn Ahead>> {
-        SlidingWindow::of(self).map(|ahead| Box::new(ahead) as Box<dyn Ahead>)
+        let sliding = SlidingWindow::of(self.clone()).map(|ahead| Box::new(ahead) as Box<dyn Ahead>);
+        sliding.or_else(|| Streaming::of(self).map(|ahead| Box::new(ahead) as Box<dyn Ahead>))
     }
 
     fn memory_bytes(&self) -> usize {

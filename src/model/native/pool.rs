@@ -48,15 +48,21 @@ impl Pool {
         }
     }
 
-    fn window(&self, window: usize, from: &[f32], to: &mut [f32]) {
-        let inside = |tap: usize| (window * self.stride + tap * self.dilation).checked_sub(self.pads.0).filter(|row| *row < self.rows);
+    /// The rows of the sequence that a window reads.
+    pub(super) fn reads(&self, window: usize) -> impl Iterator<Item = usize> {
+        let taps = (0..self.kernel).map(move |tap| window * self.stride + tap * self.dilation);
+        taps.filter_map(|row| row.checked_sub(self.pads.0)).filter(|row| *row < self.rows)
+    }
+
+    /// One window of one sequence.
+    pub(super) fn window(&self, window: usize, from: &[f32], to: &mut [f32]) {
         for (block, to) in to.chunks_mut(WIDTH).enumerate() {
             let mut values = [self.start(); WIDTH];
-            for row in (0..self.kernel).filter_map(inside) {
+            for row in self.reads(window) {
                 let at = row * self.columns + block * WIDTH;
                 self.add(&mut values, &from[at..at + to.len()]);
             }
-            let count = self.count(window, (0..self.kernel).filter_map(inside).count());
+            let count = self.count(window, self.reads(window).count());
             for (to, value) in to.iter_mut().zip(values) {
                 *to = if self.pooling == Pooling::Mean { (value / count as f64) as f32 } else { value as f32 };
             }

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use super::block::WIDTH;
 use super::plan::{Place, Plan, Step};
-use crate::model::backend::Ahead;
+use crate::model::backend::{Ahead, Backend};
 use crate::model::denormals;
 use lanes::{Complete, Gates, Lanes, LayerStates, MoveOn, blocks};
 use layer::Layer;
@@ -94,7 +94,7 @@ impl Ahead for SlidingWindow {
     }
 
     fn run(&mut self, window: &[f32], out: &mut [f32]) -> bool {
-        let sized = window.len() == self.plan.input_width && out.len() == self.plan.ports.iter().map(|port| port.width()).sum::<usize>();
+        let sized = window.len() == self.plan.input_width && out.len() == self.plan.output_width();
         if !(sized && self.lanes.all_begun() && same(&self.rows, &window[..self.rows.len()])) {
             return false;
         }
@@ -139,6 +139,6 @@ fn stack(plan: &Plan) -> Option<usize> {
 }
 
 /// To the bit, so that a window that holds NaN is the same as itself.
-fn same(a: &[f32], b: &[f32]) -> bool {
+pub(super) fn same(a: &[f32], b: &[f32]) -> bool {
     bytemuck::cast_slice::<f32, u32>(a) == bytemuck::cast_slice::<f32, u32>(b)
 }
