@@ -68,7 +68,7 @@ const HALF_EXPONENT: u32 = 0.5_f32.to_bits();
 
 /// exp(x), infinite above 88.73 and 0 below -86.6.
 #[inline(always)]
-fn exp(x: f32) -> f32 {
+pub(super) fn exp(x: f32) -> f32 {
     let (n, p) = parts(clamp(x, -87.0, 89.0));
     // 2^128 is no f32, twice 2^127 times something below 1 is.
     let half = f32::from_bits(n.wrapping_add(HALF_EXPONENT));

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
+use super::demand::demanded;
 use super::plan::{Kernel, Place, Plan, Step};
 use super::view::View;
 use super::{Level, attrs, faulty, linear, shape, shown, tree, unable};
@@ -11,6 +12,7 @@ use crate::model::backend::Port;
 use crate::model::onnx_ir::{Graph, ML, Node, Tensor};
 
 mod arithmetic;
+mod attention;
 mod classical;
 mod constants;
 mod convolution;
@@ -139,6 +141,7 @@ impl<'a> Builder<'a> {
             "Gemm" | "MatMul" if self.neural => self.product(node),
             "Gemm" | "MatMul" => self.dense(node),
             "Conv" => self.convolution(node),
+            "Attention" => self.attention(node),
             "LSTM" => self.lstm(node),
             "GRU" => self.gru(node),
             "Add" | "Sub" | "Mul" | "Div" | "Sum" | "Max" | "Min" | "PRelu" => self.arithmetic(node),
@@ -208,7 +211,7 @@ impl<'a> Builder<'a> {
         }
         let slot = Slot { place: Place::Scratch(self.next), view };
         let flushed = self.neural && !matches!(kernel, Kernel::Trees(_) | Kernel::Linear(_) | Kernel::Scaler(_) | Kernel::Normalizer(_));
-        let step = Step { kernel, from: from.place, from_width: from.view.span(), at: self.next, width: slot.width(), flushed };
+        let step = Step { kernel, from: from.place, from_width: from.view.span(), at: self.next, width: slot.width(), flushed, wanted: None };
         self.weights = self.weights.saturating_add(step.memory_bytes());
         if self.weights > MOST_WEIGHTS {
             return Err(unable(format!("the graph's layers hold over {MOST_WEIGHTS} bytes of weights together")));
@@ -247,6 +250,9 @@ impl<'a> Builder<'a> {
         }
         let inputs = self.graph.inputs.iter().map(|input| Port { name: input.name.clone(), dims: self.shape.clone() }).collect();
         let (input_width, scratch_len) = (shape::width(&self.shape), self.scratch_len);
+        let outputs = places.iter().zip(&ports).map(|(place, port): (&Place, &Port)| (*place, port.width()));
+        let wanted = demanded(&self.steps, outputs, scratch_len);
+        self.steps.iter_mut().zip(wanted).for_each(|(step, wanted)| step.wanted = wanted);
         Ok(Plan { inputs, input_width, steps: self.steps, ports, places, scratch_len, level })
     }
 }

@@ -4,7 +4,7 @@ use super::plan::{Kernel, Plan};
 
 /// The kind of model, by its most particular step.
 pub(super) fn family(plan: &Plan) -> &'static str {
-    const KINDS: [&str; 6] = ["tree ensemble", "lstm", "gru", "cnn", "mlp", "linear"];
+    const KINDS: [&str; 7] = ["tree ensemble", "lstm", "gru", "transformer", "cnn", "mlp", "linear"];
     let found: Vec<&str> = plan.steps.iter().filter_map(|step| kind(&step.kernel)).collect();
     let first = KINDS.into_iter().find(|kind| found.contains(kind)).unwrap_or("arithmetic");
     // One dense layer without anything between it and the output is a linear model.
@@ -17,6 +17,7 @@ fn kind(kernel: &Kernel) -> Option<&'static str> {
         Kernel::Trees(_) => Some("tree ensemble"),
         Kernel::Lstm(_) => Some("lstm"),
         Kernel::Gru(_) => Some("gru"),
+        Kernel::Pairs { .. } => Some("transformer"),
         Kernel::Conv(_) => Some("cnn"),
         Kernel::Dense { .. } => Some("mlp"),
         Kernel::Linear(_) => Some("linear"),

@@ -1,6 +1,8 @@
 //! Normalisation: by the rows' own mean and spread, or by those that training has left.
 
 use super::lanes::{LANES, Lanes, reduce};
+use super::simd::Work;
+use super::sums::Registers;
 
 /// `LayerNormalization` over rows.
 #[derive(Debug)]
@@ -12,9 +14,24 @@ pub(super) struct LayerNorm {
     pub(super) epsilon: f32,
 }
 
+/// One run over rows.
+pub(super) struct Normalize<'a> {
+    pub(super) norm: &'a LayerNorm,
+    pub(super) from: &'a [f32],
+    pub(super) to: &'a mut [f32],
+}
+
+impl Work for Normalize<'_> {
+    #[inline(always)]
+    fn run<R: Registers>(self) {
+        self.norm.apply(self.from, self.to);
+    }
+}
+
 impl LayerNorm {
     /// Mean and spread in f64 by the canonical lanes, each value rounded once.
-    pub(super) fn apply(&self, from: &[f32], to: &mut [f32]) {
+    #[inline(always)]
+    fn apply(&self, from: &[f32], to: &mut [f32]) {
         let columns = self.scale.len();
         for (from, to) in from.chunks_exact(columns).zip(to.chunks_exact_mut(columns)) {
             let mean = sum(from, |x| x) / columns as f64;
@@ -27,9 +44,16 @@ impl LayerNorm {
     }
 }
 
+#[inline(always)]
 fn sum(values: &[f32], of: impl Fn(f64) -> f64) -> f64 {
     let mut lanes: Lanes = [0.0; LANES];
-    for values in values.chunks(LANES) {
+    let (blocks, rest) = values.as_chunks::<LANES>();
+    for values in blocks {
+        for (lane, value) in lanes.iter_mut().zip(values) {
+            *lane += of(f64::from(*value));
+        }
+    }
+    for values in rest.chunks(LANES) {
         for (lane, value) in lanes.iter_mut().zip(values) {
             *lane += of(f64::from(*value));
         }

@@ -9,14 +9,17 @@ use super::gru::{Gru, GruRun};
 use super::linear::Linear;
 use super::lstm::{Lstm, LstmRun};
 use super::matrix::{Lay, Matrix, Product, Walk};
-use super::norm::{Affine, LayerNorm};
+use super::norm::{Affine, LayerNorm, Normalize};
+use super::pairs::{PairRun, Pairs};
 use super::pool::Pool;
 use super::rowwise::{Binary, Norm, Scaler, Unary, select};
 use super::scores::{Second, Transform};
 use super::simd::Level;
 use super::sliding::SlidingWindow;
+use super::softmax::Softmax;
 use super::streaming::Streaming;
 use super::tree::Trees;
+use super::units::Units;
 use crate::error::Result;
 use crate::model::backend::{Ahead, Backend, Instance, Port};
 use crate::model::denormals;
@@ -97,6 +100,16 @@ pub(super) enum Kernel {
     Gru(Gru),
     Activation(Activation),
     LayerNorm(LayerNorm),
+    /// Over rows of so many columns of a network's values.
+    Softmax {
+        columns: usize,
+    },
+    /// Times what lies at another place.
+    Pairs {
+        pairs: Pairs,
+        other: Place,
+        other_width: usize,
+    },
     Affine(Affine),
     Pool(Pool),
 }
@@ -111,6 +124,7 @@ impl Kernel {
             Kernel::Lstm(layer) => product(&[layer.size.steps, layer.size.features + layer.size.hidden, layer.input.outputs()]),
             Kernel::Gru(layer) => product(&[layer.size.steps, layer.size.features + layer.size.hidden, layer.input.outputs()]),
             Kernel::Pool(pool) => product(&[pool.windows, pool.kernel, pool.columns]),
+            Kernel::Pairs { pairs, .. } => pairs.cost(),
             _ => 0,
         }
     }
@@ -126,13 +140,15 @@ pub(super) struct Step {
     pub(super) width: usize,
     /// Denormals count as zero. Never where a tree compares, which would take another branch.
     pub(super) flushed: bool,
+    /// The units of the result that some output asks for; `None` for all.
+    pub(super) wanted: Option<Units>,
 }
 
 impl Step {
     /// Where it reads.
     pub(super) fn reads(&self) -> [Option<Place>; 3] {
         match &self.kernel {
-            Kernel::Binary { other, .. } => [Some(self.from), Some(*other), None],
+            Kernel::Binary { other, .. } | Kernel::Pairs { other, .. } => [Some(self.from), Some(*other), None],
             Kernel::Select { yes, no } => [Some(self.from), Some(*yes), Some(*no)],
             _ => [Some(self.from), None, None],
         }
@@ -145,6 +161,7 @@ impl Step {
             Kernel::Conv(conv) => conv.scratch_len(),
             Kernel::Lstm(lstm) => lstm.scratch_len(),
             Kernel::Gru(gru) => gru.scratch_len(),
+            Kernel::Pairs { pairs, .. } => pairs.scratch_len(),
             _ => 0,
         }
     }
@@ -152,10 +169,13 @@ impl Step {
     fn run(&self, level: Level, row: &[f32], scratch: &mut [f32]) {
         let (made, rest) = scratch.split_at_mut(self.at);
         let (to, extra) = rest.split_at_mut(self.width);
-        self.apply(level, row, made, to, extra);
+        match &self.wanted {
+            None => self.apply(level, row, made, to, extra),
+            Some(units) => units.iter().for_each(|units| self.make(units.clone(), level, row, made, to, extra)),
+        }
     }
 
-    /// Runs the step over what was `made` before it, with scratch memory apart.
+    /// Makes the whole result from what was `made` before, with scratch memory apart.
     pub(super) fn apply(&self, level: Level, row: &[f32], made: &[f32], to: &mut [f32], extra: &mut [f32]) {
         let from = read(row, made, self.from, self.from_width);
         match &self.kernel {
@@ -187,7 +207,12 @@ impl Step {
             Kernel::Lstm(layer) => level.run(LstmRun { layer, from, scratch: &mut extra[..layer.scratch_len()], to }),
             Kernel::Gru(layer) => level.run(GruRun { layer, from, scratch: &mut extra[..layer.scratch_len()], to }),
             Kernel::Activation(activation) => level.run(Activate { activation: *activation, from, to }),
-            Kernel::LayerNorm(norm) => norm.apply(from, to),
+            Kernel::LayerNorm(norm) => level.run(Normalize { norm, from, to }),
+            Kernel::Softmax { columns } => level.run(Softmax { columns: *columns, from, to }),
+            Kernel::Pairs { pairs, other, other_width } => {
+                let b = read(row, made, *other, *other_width);
+                level.run(PairRun { pairs, units: 0..self.units(), a: from, b, scratch: extra, to });
+            }
             Kernel::Affine(affine) => affine.apply(from, to),
             Kernel::Pool(pool) => pool.apply(from, to),
         }

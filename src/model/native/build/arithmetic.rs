@@ -151,7 +151,7 @@ fn one_order(a: &View, b: &View) -> bool {
 }
 
 /// A constant repeated to the values of a view and laid in their order, cut to its period.
-fn constant_for(values: &[f32], dims: &[usize], view: &View) -> Result<Vec<f32>> {
+pub(super) fn constant_for(values: &[f32], dims: &[usize], view: &View) -> Result<Vec<f32>> {
     let order = view.by_stride();
     let expanded =
         View::plain(dims.to_vec()).expanded(&view.shape).ok_or_else(|| unable(format!("a constant with dimensions {dims:?} for {:?}", view.shape)))?;

@@ -1,7 +1,9 @@
 //! `Gemm` and `MatMul` with stored weights.
 
-use super::{Builder, Kernel, Node, Result, Tensor, attrs, faulty, linear, shape, shown, unable};
+use super::{Builder, Kernel, Node, Result, Slot, Tensor, attrs, faulty, linear, shape, shown, unable};
 use crate::model::native::matrix::Matrix;
+use crate::model::native::pairs::Pairs;
+use crate::model::native::view::View;
 
 impl<'a> Builder<'a> {
     /// The layer of a linear model.
@@ -21,6 +23,9 @@ impl<'a> Builder<'a> {
 
     /// A layer of a neural network, which runs over every row of a sequence.
     pub(super) fn product(&mut self, node: &'a Node) -> Result<()> {
+        if node.op == "MatMul" && self.constant(node, 1).is_none() {
+            return self.pairs(node);
+        }
         let value = self.slot(node, 0)?;
         let weights = self.stored(node, 1)?;
         let Some((inputs, rows)) = value.shape().split_last().map(|(last, rest)| (*last, shape::width(rest))) else {
@@ -37,6 +42,44 @@ impl<'a> Builder<'a> {
         let slot = self.push(Kernel::Dense { matrix, rows }, &value, shape)?;
         self.name(node, 0, slot);
         Ok(())
+    }
+}
+
+impl<'a> Builder<'a> {
+    /// A product of two values of the row, wherever theirs lie.
+    fn pairs(&mut self, node: &'a Node) -> Result<()> {
+        let (a, b) = (self.value(node, 0)?, self.value(node, 1)?);
+        let slot = self.pair(&a, &b, &shown(&node.title()))?;
+        self.name(node, 0, slot);
+        Ok(())
+    }
+
+    /// Matrices times matrices; `what` names the operator.
+    pub(super) fn pair(&mut self, a: &Slot, b: &Slot, what: &str) -> Result<Slot> {
+        let ([a_rest @ .., rows, inner], [b_rest @ .., also_inner, columns]) = (a.shape(), b.shape()) else {
+            return Err(unable(format!("{what} of values with dimensions {:?} and {:?}", a.shape(), b.shape())));
+        };
+        if inner != also_inner {
+            return Err(faulty(format!("{what} of values with dimensions {:?} and {:?}", a.shape(), b.shape())));
+        }
+        let matrices = shape::broadcast(a_rest, b_rest, what)?;
+        self.claim(self.next, shape::width(&matrices).saturating_mul(rows * columns))?;
+        let starts = |view: &View, rest: usize| {
+            let rest = View { offset: 0, shape: view.shape[..rest].to_vec(), strides: view.strides[..rest].to_vec() };
+            rest.expanded(&matrices).map(|view| view.index()).ok_or_else(|| unable(format!("{what} of repeated matrices")))
+        };
+        let (a_starts, b_starts) = (starts(&a.view, a_rest.len())?, starts(&b.view, b_rest.len())?);
+        let last_two = |view: &View| (view.strides[view.strides.len() - 2], view.strides[view.strides.len() - 1]);
+        let pairs = Pairs {
+            starts: a_starts.into_iter().zip(b_starts).collect(),
+            rows: *rows,
+            inner: *inner,
+            columns: *columns,
+            a: last_two(&a.view),
+            b: last_two(&b.view),
+        };
+        let shape = [matrices.as_slice(), &[*rows, *columns]].concat();
+        self.push(Kernel::Pairs { pairs, other: b.place, other_width: b.view.span() }, a, shape)
     }
 }
 

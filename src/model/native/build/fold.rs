@@ -27,6 +27,7 @@ impl<'a> Builder<'a> {
             "Range" => self.fold_range(node, &inputs)?,
             "Cast" => self.fold_cast(node, &inputs[0])?,
             "Where" => self.fold_where(node, &inputs)?,
+            "Trilu" => self.fold_triangle(node, &inputs)?,
             "ReduceProd" | "ReduceSum" | "ReduceMax" | "ReduceMin" => self.fold_reduce(node, &inputs[0])?,
             op if numbers::is_function(op) => self.fold_function(node, &inputs)?,
             _ => return Ok(false),
@@ -110,6 +111,26 @@ impl<'a> Builder<'a> {
             (yes, no) => Data::F32(chosen(&condition, &yes.to_f32(), &no.to_f32())),
         };
         self.keep(node, 0, Tensor { dims, data })
+    }
+
+    /// What lies above or below a diagonal of each matrix stays, the rest becomes 0.
+    fn fold_triangle(&mut self, node: &'a Node, inputs: &[Constant<'a>]) -> Result<()> {
+        let [tensor, rest @ ..] = inputs else { return Err(faulty("Trilu has no input")) };
+        let [.., rows, columns] = tensor.dims[..] else { return Err(faulty(format!("Trilu of dimensions {:?}", tensor.dims))) };
+        room(node, &tensor.dims)?;
+        let diagonal = rest.first().map_or(Some(0), |diagonal| diagonal.to_i64().and_then(|values| values.first().copied()));
+        let diagonal = diagonal.ok_or_else(|| unable("Trilu with a diagonal that is no whole number"))?;
+        let upper = attrs::int(node, "upper", 1)? != 0;
+        let stays = |at: usize| {
+            let (row, column) = (at / columns % rows, at % columns);
+            let beyond = (column as i64 - row as i64).cmp(&diagonal);
+            if upper { beyond.is_ge() } else { beyond.is_le() }
+        };
+        let data = match Numbers::of(node, tensor)? {
+            Numbers::Whole(values) => Data::I64(values.into_iter().enumerate().map(|(at, value)| if stays(at) { value } else { 0 }).collect()),
+            numbers => Data::F32(numbers.to_f32().into_iter().enumerate().map(|(at, value)| if stays(at) { value } else { 0.0 }).collect()),
+        };
+        self.keep(node, 0, Tensor { dims: tensor.dims.clone(), data })
     }
 
     /// Over all values, as exporters do with shapes.

@@ -75,7 +75,9 @@ impl<'a> Builder<'a> {
         if per_axis && columns != value.shape()[axis] {
             return Err(unable(format!("{} along axis {axis} of {:?}", node.op, value.shape())));
         }
-        self.push(Kernel::Transform { transform, columns }, &value, value.shape().to_vec())
+        let of_network = self.neural && transform == Transform::Softmax;
+        let kernel = if of_network { Kernel::Softmax { columns } } else { Kernel::Transform { transform, columns } };
+        self.push(kernel, &value, value.shape().to_vec())
     }
 
     pub(super) fn normalization(&mut self, node: &'a Node) -> Result<()> {

@@ -9,7 +9,8 @@ use super::{Graph, ML, Node, Result, shown, unable};
 const OLDEST_OPSET: i64 = 7;
 
 /// Operators that only neural networks have.
-const NEURAL: [&str; 25] = [
+const NEURAL: [&str; 26] = [
+    "Attention",
     "AveragePool",
     "BatchNormalization",
     "Clip",
@@ -62,7 +63,7 @@ const VALUES: [&str; 19] = [
 const LINKS: [&str; 3] = ["Cast", "Sigmoid", "Softmax"];
 
 /// Operators that are computed while the graph is compiled.
-const FOLDED: [&str; 17] = [
+const FOLDED: [&str; 18] = [
     "And",
     "ConstantOfShape",
     "Equal",
@@ -79,6 +80,7 @@ const FOLDED: [&str; 17] = [
     "ReduceProd",
     "Shape",
     "Size",
+    "Trilu",
     "Where",
 ];
 

@@ -1,0 +1,169 @@
+//! Products of two values that the row has made, such as the scores of an attention and what they weigh.
+//!
+//! Every value is one chain: from 0 over the inner axis in its order, each step a fused multiply-add in f32.
+
+use std::ops::Range;
+
+use super::block::{Block, WIDTH, blocks};
+use super::simd::Work;
+use super::sums::Registers;
+
+/// Matrices `a` times matrices `b`, one after the other. Where their values lie is told by strides, so nothing is moved before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Pairs {
+    /// The first value of each matrix of both.
+    pub(super) starts: Vec<(usize, usize)>,
+    pub(super) rows: usize,
+    pub(super) inner: usize,
+    pub(super) columns: usize,
+    /// From a row of `a` to the next, and from one value of the inner axis to the next.
+    pub(super) a: (usize, usize),
+    /// From one value of the inner axis of `b` to the next, and from a column to the next.
+    pub(super) b: (usize, usize),
+}
+
+impl Pairs {
+    /// For each matrix that rows of the result belong to, the stretches of both sides that hold what they read.
+    pub(super) fn reads(&self, rows: Range<usize>) -> impl Iterator<Item = (Range<usize>, Range<usize>)> {
+        let reach = |(rows, row): (usize, usize), (columns, column): (usize, usize)| (rows - 1) * row + (columns - 1) * column + 1;
+        let matrices = rows.start / self.rows..rows.end.div_ceil(self.rows);
+        matrices.map(move |matrix| {
+            let (a, b) = self.starts[matrix];
+            let (first, end) = (rows.start.max(matrix * self.rows), rows.end.min((matrix + 1) * self.rows));
+            let start = a + (first - matrix * self.rows) * self.a.0;
+            let ours = start..start + reach((end - first, self.a.0), (self.inner, self.a.1));
+            (ours, b..b + reach((self.inner, self.b.0), (self.columns, self.b.1)))
+        })
+    }
+
+    /// One matrix of `b` in blocks of columns.
+    pub(super) fn scratch_len(&self) -> usize {
+        blocks(self.columns) * self.inner * WIDTH
+    }
+
+    pub(super) fn cost(&self) -> u64 {
+        [self.starts.len(), self.rows, self.inner, self.columns].iter().fold(1, |cost: u64, size| cost.saturating_mul(*size as u64))
+    }
+}
+
+/// One run, for some rows of the result.
+pub(super) struct PairRun<'a> {
+    pub(super) pairs: &'a Pairs,
+    /// Rows of all matrices, one behind the other.
+    pub(super) units: Range<usize>,
+    pub(super) a: &'a [f32],
+    pub(super) b: &'a [f32],
+    pub(super) scratch: &'a mut [f32],
+    /// Those rows.
+    pub(super) to: &'a mut [f32],
+}
+
+impl Work for PairRun<'_> {
+    #[inline(always)]
+    fn run<R: Registers>(self) {
+        let PairRun { pairs, units, a, b, scratch, to } = self;
+        let packed = scratch[..pairs.scratch_len()].as_chunks_mut::<WIDTH>().0;
+        let (mut row, mut rest) = (units.start, to);
+        while row < units.end {
+            let (matrix, first) = (row / pairs.rows, row % pairs.rows);
+            let count = (pairs.rows - first).min(units.end - row);
+            let (own, more) = rest.split_at_mut(count * pairs.columns);
+            let (a_start, b_start) = pairs.starts[matrix];
+            pairs.pack(&b[b_start..], packed);
+            pairs.matrix(&a[a_start + first * pairs.a.0..], packed, own);
+            (row, rest) = (row + count, more);
+        }
+    }
+}
+
+/// Rows that run side by side: a chain alone would wait for itself.
+const SIDE: usize = 8;
+
+impl Pairs {
+    /// Blocks of columns, and in each the inner axis; zeros fill the last one.
+    #[inline(always)]
+    fn pack(&self, b: &[f32], packed: &mut [Block]) {
+        for (block, packed) in packed.chunks_exact_mut(self.inner).enumerate() {
+            let columns = (self.columns - block * WIDTH).min(WIDTH);
+            for (inner, packed) in packed.iter_mut().enumerate() {
+                let from = &b[inner * self.b.0 + block * WIDTH * self.b.1..];
+                *packed = [0.0; WIDTH];
+                match self.b.1 {
+                    1 => packed[..columns].copy_from_slice(&from[..columns]),
+                    stride => packed[..columns].iter_mut().zip(from.iter().step_by(stride)).for_each(|(to, from)| *to = *from),
+                }
+            }
+        }
+    }
+
+    /// The rows of one matrix.
+    #[inline(always)]
+    fn matrix(&self, a: &[f32], packed: &[Block], to: &mut [f32]) {
+        for (block, packed) in packed.chunks_exact(self.inner).enumerate() {
+            let place = block * WIDTH..self.columns.min((block + 1) * WIDTH);
+            let mut row = 0;
+            let rows = to.len() / self.columns;
+            while row + SIDE <= rows {
+                self.side::<SIDE>(&a[row * self.a.0..], packed, &mut to[row * self.columns..], place.clone());
+                row += SIDE;
+            }
+            for row in row..rows {
+                self.side::<1>(&a[row * self.a.0..], packed, &mut to[row * self.columns..], place.clone());
+            }
+        }
+    }
+
+    /// One block of columns of `N` rows.
+    #[inline(always)]
+    fn side<const N: usize>(&self, a: &[f32], packed: &[Block], to: &mut [f32], place: Range<usize>) {
+        let mut sums = [[0.0; WIDTH]; N];
+        for (inner, weights) in packed.iter().enumerate() {
+            for (row, sums) in sums.iter_mut().enumerate() {
+                let x = a[row * self.a.0 + inner * self.a.1];
+                for (sum, weight) in sums.iter_mut().zip(weights) {
+                    *sum = weight.mul_add(x, *sum);
+                }
+            }
+        }
+        for (row, sums) in sums.iter().enumerate() {
+            to[row * self.columns..][place.clone()].copy_from_slice(&sums[..place.len()]);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::native::simd::Level;
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: if cfg!(miri) { 4 } else { 64 }, ..ProptestConfig::default() })]
+
+        #[test]
+        fn every_level_gives_the_chain_of_each_value(
+            count in 1usize..4, rows in 1usize..20, inner in 1usize..9, columns in 1usize..40, turned in any::<[bool; 2]>(), part in any::<[prop::sample::Index; 2]>(),
+        ) {
+            let (a, b) = (if turned[0] { (1, rows) } else { (inner, 1) }, if turned[1] { (1, inner) } else { (columns, 1) });
+            let starts = (0..count).map(|at| (at * rows * inner, at * inner * columns)).collect();
+            let pairs = Pairs { starts, rows, inner, columns, a, b };
+            let values = |len: usize, seed: f32| (0..len).map(|i| ((i as f32 + seed) * 1.3).sin() * 3.0).collect::<Vec<f32>>();
+            let (left, right) = (values(count * rows * inner, 0.5), values(count * inner * columns, 7.5));
+            let mut ends = part.map(|index| index.index(count * rows + 1));
+            ends.sort_unstable();
+            let units = ends[0]..ends[1];
+            let value = |unit: usize, column: usize| {
+                let (at, row) = (unit / rows, unit % rows);
+                (0..inner).fold(0.0f32, |sum, k| {
+                    right[at * inner * columns + k * b.0 + column * b.1].mul_add(left[at * rows * inner + row * a.0 + k * a.1], sum)
+                })
+            };
+            let expected: Vec<u32> = units.clone().flat_map(|unit| (0..columns).map(move |column| (unit, column))).map(|(unit, column)| value(unit, column).to_bits()).collect();
+            for level in Level::available() {
+                let (mut scratch, mut to) = (vec![f32::NAN; pairs.scratch_len()], vec![f32::NAN; units.len() * columns]);
+                level.run(PairRun { pairs: &pairs, units: units.clone(), a: &left, b: &right, scratch: &mut scratch, to: &mut to });
+                prop_assert_eq!(to.iter().map(|x| x.to_bits()).collect::<Vec<_>>(), expected.clone());
+            }
+        }
+    }
+}
