@@ -214,11 +214,7 @@ impl Product<'_> {
                 sums.add(&rows[..T::ROWS], input, weights);
             }
         }
-        let mut made = [[[0.0; WIDTH]; PANEL]; MOST_ROWS];
-        sums.store(&mut made[..T::ROWS]);
-        for (index, sums) in made[..T::ROWS].iter().enumerate() {
-            self.store(row + index, panel * PANEL, sums);
-        }
+        self.store_tile(row, panel, sums);
     }
 
     /// All panels for one row.
@@ -283,6 +279,21 @@ impl Product<'_> {
         }
         for (index, sums) in sums.iter().enumerate() {
             self.store(row + index, first, &[*sums]);
+        }
+    }
+
+    /// Writes a panel of outputs of each row of a tile; the last panel of all may be filled with zeros, which are left out.
+    #[inline(always)]
+    fn store_tile<T: Tile>(&mut self, row: usize, panel: usize, sums: T) {
+        let (start, width) = (self.lay.start + row * self.lay.stride + panel * PANEL * WIDTH, PANEL * WIDTH);
+        if (panel + 1) * width <= self.matrix.outputs {
+            return sums.store(&mut self.to[start..], self.lay.stride);
+        }
+        let mut made = [0.0; MOST_ROWS * PANEL * WIDTH];
+        sums.store(&mut made, width);
+        let len = self.matrix.outputs - panel * width;
+        for (index, made) in made.chunks_exact(width).take(T::ROWS).enumerate() {
+            self.to[start + index * self.lay.stride..][..len].copy_from_slice(&made[..len]);
         }
     }
 

@@ -86,12 +86,15 @@ impl Pairs {
         for (block, packed) in packed.chunks_exact_mut(self.inner).enumerate() {
             let columns = (self.columns - block * WIDTH).min(WIDTH);
             for (inner, packed) in packed.iter_mut().enumerate() {
-                let from = &b[inner * self.b.0 + block * WIDTH * self.b.1..];
                 *packed = [0.0; WIDTH];
-                match self.b.1 {
-                    1 => packed[..columns].copy_from_slice(&from[..columns]),
-                    stride => packed[..columns].iter_mut().zip(from.iter().step_by(stride)).for_each(|(to, from)| *to = *from),
+                if self.b.1 == 1 {
+                    packed[..columns].copy_from_slice(&b[inner * self.b.0 + block * WIDTH..][..columns]);
                 }
+            }
+            // Column by column where columns lie apart, so that what is read lies together.
+            for column in (0..columns).filter(|_| self.b.1 != 1) {
+                let from = b[(block * WIDTH + column) * self.b.1..].iter().step_by(self.b.0);
+                packed.iter_mut().zip(from).for_each(|(packed, x)| packed[column] = *x);
             }
         }
     }
@@ -117,16 +120,21 @@ impl Pairs {
     #[inline(always)]
     fn side<const N: usize>(&self, a: &[f32], packed: &[Block], to: &mut [f32], place: Range<usize>) {
         let mut sums = [[0.0; WIDTH]; N];
+        let rows: [&[f32]; N] = std::array::from_fn(|row| &a[row * self.a.0..][..(self.inner - 1) * self.a.1 + 1]);
         for (inner, weights) in packed.iter().enumerate() {
-            for (row, sums) in sums.iter_mut().enumerate() {
-                let x = a[row * self.a.0 + inner * self.a.1];
+            for (row, sums) in rows.iter().zip(&mut sums) {
+                let x = row[inner * self.a.1];
                 for (sum, weight) in sums.iter_mut().zip(weights) {
                     *sum = weight.mul_add(x, *sum);
                 }
             }
         }
         for (row, sums) in sums.iter().enumerate() {
-            to[row * self.columns..][place.clone()].copy_from_slice(&sums[..place.len()]);
+            let to = &mut to[row * self.columns..][place.clone()];
+            match <&mut Block>::try_from(&mut *to) {
+                Ok(to) => *to = *sums,
+                Err(_) => to.copy_from_slice(&sums[..place.len()]),
+            }
         }
     }
 }

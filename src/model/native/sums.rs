@@ -98,8 +98,8 @@ pub(super) trait Tile: Copy {
     fn load(from: &Four) -> Self;
     /// Adds to the sums of each row the weights times one of its inputs.
     fn add(&mut self, rows: &[&[f32]], input: usize, weights: &Panel);
-    /// Writes the sums of each row.
-    fn store(&self, to: &mut [Four]);
+    /// Writes the sums of each row, `stride` values from one row to the next.
+    fn store(&self, to: &mut [f32], stride: usize);
 }
 
 impl Tile for Four {
@@ -116,8 +116,8 @@ impl Tile for Four {
     }
 
     #[inline(always)]
-    fn store(&self, to: &mut [Four]) {
-        to[0] = *self;
+    fn store(&self, to: &mut [f32], _: usize) {
+        to[..PANEL * WIDTH].copy_from_slice(self.as_flattened());
     }
 }
 
@@ -137,10 +137,9 @@ impl<T: Tile> Tile for Pair<T> {
     }
 
     #[inline(always)]
-    fn store(&self, to: &mut [Four]) {
-        let (first, second) = to.split_at_mut(T::ROWS);
-        self.0.store(first);
-        self.1.store(second);
+    fn store(&self, to: &mut [f32], stride: usize) {
+        self.0.store(to, stride);
+        self.1.store(&mut to[T::ROWS * stride..], stride);
     }
 }
 
