@@ -112,7 +112,10 @@ impl Case {
 
 /// Everything, in the order in which it is shown.
 pub static CASES: [Case; 20] = [
-    Case::track("decision", &DECISION, Part::Decision, "event in, 25 features, LR + RF + XGBoost + LSTM, decision out").ratio(30.0).p99(8e3).a_second(1e4),
+    Case::track("decision", &DECISION, Part::Decision, "event in, 25 features, LR + RF + XGBoost + LSTM (prefix precomputed), decision out")
+        .ratio(30.0)
+        .p99(8e3)
+        .a_second(1e4),
     Case::track("push", &["lr"], Part::Push, "push of an event that closes no step"),
     Case::track("features", &["lr"], Part::Step, "push of an event that closes a step: 25 features"),
     Case::track("features_1000", &["lr_1000"], Part::Step, "push of an event that closes a step: 1,000 features").p50(10e3),
@@ -123,14 +126,14 @@ pub static CASES: [Case; 20] = [
     Case::scorer(&["xgb"], "XGBoost, 200 trees, depth 6").ratio(15.0).cold_ratio(5.0),
     Case::scorer(&["lgb"], "LightGBM, 200 trees, 31 leaves").ratio(12.0),
     Case::scorer(&["lstm"], "LSTM 2 x 64 on 60 x 25, whole window").ratio(1.4),
-    Case::track("lstm_track", &["lstm"], Part::Predict, "LSTM 2 x 64 on 60 x 25, on a track whose step has closed").ratio(50.0),
+    Case::track("lstm_track", &["lstm"], Part::Predict, "LSTM 2 x 64 on 60 x 25, on a track, prefix precomputed").ratio(50.0),
     Case::scorer(&["lstm3"], "LSTM 128/64/32, dense 16, on 60 x 5, whole window"),
-    Case::track("lstm3_track", &["lstm3"], Part::Predict, "LSTM 128/64/32, dense 16, on 60 x 5, on a track whose step has closed").ratio(60.0),
+    Case::track("lstm3_track", &["lstm3"], Part::Predict, "LSTM 128/64/32, dense 16, on 60 x 5, on a track, prefix precomputed").ratio(60.0),
     Case::scorer(&["cnn"], "CNN 1-D, 32 and 32 channels, 60 x 25"),
-    Case::track("cnn_track", &["cnn"], Part::Predict, "CNN 1-D, 32 and 32 channels, 60 x 25, on a track whose step has closed").ratio(7.0),
+    Case::track("cnn_track", &["cnn"], Part::Predict, "CNN 1-D, 32 and 32 channels, 60 x 25, on a track, prefix precomputed").ratio(7.0),
     Case::scorer(&["transformer"], "Transformer, d 64, 4 heads, 2 layers, 60 x 25").ratio(1.8),
     Case::scorer(&["stac_lstm_a"], "STAC-shaped LSTM_A, 2 x 100 on 50 x 100 (own weights, unaudited)"),
-    Case::track("stac_lstm_a_track", &["stac_lstm_a"], Part::Predict, "STAC-shaped LSTM_A (own weights, unaudited), on a track whose step has closed")
+    Case::track("stac_lstm_a_track", &["stac_lstm_a"], Part::Predict, "STAC-shaped LSTM_A (own weights, unaudited), on a track, prefix precomputed")
         .p99(4_700.0),
     Case::scorer(&["stac_gbt_a"], "STAC-shaped GBT_A, 250 trees, 60 features (own trees, unaudited)").p99(1_600.0),
 ];

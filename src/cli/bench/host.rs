@@ -8,7 +8,7 @@ use foretick::ffi::{
     BundleHandle, EngineHandle, FORETICK_ABI_VERSION, FORETICK_ROW_SCALED, FlowRecord, LaneHandle, PublishRecord, ScorerHandle, ScorerInfoRecord, StatusCode,
     TrackHandle, foretick_bundle_open, foretick_engine_close, foretick_engine_open, foretick_init, foretick_lane_open, foretick_lane_push, foretick_last_error,
     foretick_scorer_info, foretick_scorer_open, foretick_scorer_run, foretick_slot_publish, foretick_stream_add, foretick_track_open, foretick_track_predict,
-    foretick_track_row,
+    foretick_track_prepare, foretick_track_row,
 };
 use foretick::types::{Prediction, Slot};
 use foretick::{Error, Result, Status};
@@ -145,6 +145,12 @@ impl Track {
         // SAFETY: prediction is a live value.
         check(unsafe { foretick_track_predict(self.track, now_ns, &raw mut prediction) })?;
         Ok(prediction)
+    }
+
+    /// Works ahead of the next step.
+    #[inline]
+    pub fn prepare(&mut self) -> Result<()> {
+        check(foretick_track_prepare(self.track))
     }
 
     /// The newest closed row, scaled.

@@ -229,8 +229,10 @@ impl Subject for Tracked {
                 }
                 Ok(())
             }
-            Part::Predict => self.close(),
-            Part::Step | Part::Decision => self.keep_row().and_then(|()| self.forward()),
+            // What a host does when the answer is out.
+            Part::Predict => self.track.prepare().and_then(|()| self.close()),
+            Part::Decision => self.track.prepare().and_then(|()| self.keep_row()).and_then(|()| self.forward()),
+            Part::Step => self.keep_row().and_then(|()| self.forward()),
         }
     }
 
@@ -258,6 +260,7 @@ impl Subject for Tracked {
         for (event, known_ns) in &stretch {
             if self.track.push(event)? {
                 self.track.predict(*known_ns)?;
+                self.track.prepare()?;
             }
         }
         Ok(Some(steps as f64 / start.elapsed().as_secs_f64()))
