@@ -27,7 +27,7 @@ fn of_step(step: &Step, asked: &mut [bool]) -> Option<Units> {
             asked[at + values.start..at + values.end].fill(true);
         }
     };
-    let all = [0..step.units()];
-    units.as_deref().unwrap_or(&all).iter().for_each(|units| step.reads_of(units.clone(), &mut mark));
+    let all = 0..step.units();
+    units.as_deref().unwrap_or(std::slice::from_ref(&all)).iter().for_each(|units| step.reads_of(units.clone(), &mut mark));
     units
 }

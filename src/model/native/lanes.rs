@@ -7,6 +7,7 @@ pub(super) const LANES: usize = 16;
 pub(super) type Lanes = [f64; LANES];
 
 /// Lane i + lane i + 8, then + 4, + 2, + 1: the order of every backend and instruction set.
+#[inline(always)]
 pub(super) fn reduce(mut lanes: Lanes, join: impl Fn(f64, f64) -> f64) -> f64 {
     for half in [8, 4, 2, 1] {
         let (low, high) = lanes.split_at_mut(half);
@@ -18,6 +19,7 @@ pub(super) fn reduce(mut lanes: Lanes, join: impl Fn(f64, f64) -> f64) -> f64 {
 }
 
 /// The sum of products of two rows of one length.
+#[inline(always)]
 pub(super) fn dot(a: &[f32], b: &[f32]) -> f64 {
     let mut lanes: Lanes = [0.0; LANES];
     let (a_chunks, a_rest) = a.as_chunks::<LANES>();
@@ -29,6 +31,7 @@ pub(super) fn dot(a: &[f32], b: &[f32]) -> f64 {
     reduce(lanes, |a, b| a + b)
 }
 
+#[inline(always)]
 fn add_products(lanes: &mut Lanes, a: &[f32], b: &[f32]) {
     for ((lane, a), b) in lanes.iter_mut().zip(a).zip(b) {
         *lane += f64::from(*a) * f64::from(*b);

@@ -2,6 +2,8 @@
 
 use super::attrs;
 use super::lanes::dot;
+use super::simd::Work;
+use super::sums::Registers;
 use super::{faulty, shown, unable};
 use crate::error::Result;
 use crate::model::onnx_ir::{Node, Tensor};
@@ -34,14 +36,6 @@ impl Linear {
         self.bias.len()
     }
 
-    /// Each output is rounded to f32 once.
-    pub(super) fn run(&self, row: &[f32], scores: &mut [f32]) {
-        let layers = self.weights.chunks_exact(self.inputs).zip(&self.bias);
-        for (score, (weights, bias)) in scores.iter_mut().zip(layers) {
-            *score = (self.alpha * dot(weights, row) + bias) as f32;
-        }
-    }
-
     pub(super) fn summary(&self) -> String {
         let many = if self.outputs() == 1 { "" } else { "s" };
         format!("{} output{many} of {} inputs", self.outputs(), self.inputs)
@@ -49,6 +43,24 @@ impl Linear {
 
     pub(super) fn memory_bytes(&self) -> usize {
         self.weights.len() * 4 + self.bias.len() * 8
+    }
+}
+
+/// One run over a row.
+pub(super) struct LinearRun<'a> {
+    pub(super) linear: &'a Linear,
+    pub(super) row: &'a [f32],
+    pub(super) scores: &'a mut [f32],
+}
+
+/// Each output is rounded to f32 once.
+impl Work for LinearRun<'_> {
+    #[inline(always)]
+    fn run<R: Registers>(self) {
+        let Linear { inputs, weights, bias, alpha } = self.linear;
+        for (score, (weights, bias)) in self.scores.iter_mut().zip(weights.chunks_exact(*inputs).zip(bias)) {
+            *score = (alpha * dot(weights, self.row) + bias) as f32;
+        }
     }
 }
 

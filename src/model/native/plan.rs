@@ -6,7 +6,7 @@ use super::activation::{Activate, Activation};
 use super::conv::{Conv, ConvRun};
 use super::describe;
 use super::gru::{Gru, GruRun};
-use super::linear::Linear;
+use super::linear::{Linear, LinearRun};
 use super::lstm::{Lstm, LstmRun};
 use super::matrix::{Lay, Matrix, Product, Walk};
 use super::norm::{Affine, LayerNorm, Normalize};
@@ -180,7 +180,7 @@ impl Step {
         let from = read(row, made, self.from, self.from_width);
         match &self.kernel {
             Kernel::Copy => to.copy_from_slice(from),
-            Kernel::Linear(linear) => linear.run(from, to),
+            Kernel::Linear(linear) => level.run(LinearRun { linear, row: from, scores: to }),
             Kernel::Trees(trees) => trees.run(from, extra, to),
             Kernel::Scaler(scaler) => scaler.apply(from, to),
             Kernel::Normalizer(norm) => norm.apply(from, to),

@@ -26,7 +26,7 @@ pub(super) fn chosen(count: usize, is_chosen: impl Fn(usize) -> bool) -> Option<
             _ => ranges.push(unit..unit + 1),
         }
     }
-    (ranges.as_slice() != [0..count]).then(|| ranges.into())
+    (ranges.as_slice() != std::slice::from_ref(&(0..count))).then(|| ranges.into())
 }
 
 /// How many units there are.

@@ -16,7 +16,7 @@ pub(super) fn parts(plan: &Plan, width: usize) -> Option<Box<[Part]>> {
     let mut changed = Changed { newest: plan.input_width - width, before: vec![0; plan.scratch_len + 1], end: 0 };
     let (mut parts, mut work, mut all) = (Vec::new(), 0, 0);
     for (number, step) in plan.steps.iter().enumerate() {
-        let whole: Units = Box::from([0..step.units()]);
+        let whole: Units = std::iter::once(0..step.units()).collect();
         let wanted = step.wanted.as_ref().unwrap_or(&whole);
         let is_wanted = |unit: usize| wanted.iter().any(|units| units.contains(&unit));
         let units = chosen(step.units(), |unit| is_wanted(unit) && changed.reaches(step, unit)).unwrap_or_else(|| whole.clone());
