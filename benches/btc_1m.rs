@@ -5,9 +5,11 @@
 #[path = "../tests/support/chost.rs"]
 #[allow(dead_code, reason = "scenarios use the rest")]
 mod chost;
+#[path = "support/peer.rs"]
+mod peer;
 
 use std::hint::black_box;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Instant;
 
 use chost::{CHost, ok};
@@ -15,11 +17,7 @@ use foretick::ffi::{FORETICK_ROW_SCALED, TrackHandle, foretick_track_row};
 use foretick::model::manifest::{InputShape, Manifest};
 use foretick::types::event::{Bar, Record};
 use hdrhistogram::Histogram;
-use ort::AsPointer;
-use ort::memory::Allocator;
-use ort::session::builder::GraphOptimizationLevel;
-use ort::session::{IoBinding, Session};
-use ort::value::Tensor;
+use peer::Peer;
 
 const MINUTE_NS: i64 = 60_000_000_000;
 const START_NS: i64 = 1_704_067_200_000_000_000;
@@ -76,59 +74,6 @@ impl Bot {
     }
 }
 
-/// A member on ONNX Runtime: one session, one thread, buffers bound once.
-struct Peer {
-    name: String,
-    session: Session,
-    binding: IoBinding,
-    input: Tensor<f32>,
-    outputs: Vec<Tensor<f32>>,
-    rows: usize,
-}
-
-impl Peer {
-    fn open(environment: &ort::environment::Environment, name: &str, file: &Path, dims: &[usize]) -> Peer {
-        let builder = Session::builder(environment).unwrap().with_intra_threads(1).unwrap().with_inter_threads(1).unwrap();
-        let builder = builder.with_intra_op_spinning(false).unwrap().with_optimization_level(GraphOptimizationLevel::All).unwrap();
-        let mut session = { builder }.commit_from_memory(&std::fs::read(file).unwrap()).unwrap();
-        let input = Tensor::<f32>::new(&Allocator::default(), dims).unwrap();
-        let mut binding = session.create_binding().unwrap();
-        binding.bind_input(session.inputs()[0].name(), &input).unwrap();
-        let found = session.run(ort::inputs![&input]).unwrap();
-        let floats: Vec<(String, Vec<usize>)> = found
-            .iter()
-            .filter(|(_, value)| value.try_extract_tensor::<f32>().is_ok())
-            .map(|(name, value)| (name.to_owned(), value.shape().iter().map(|dim| *dim as usize).collect()))
-            .collect();
-        drop(found);
-        let outputs = floats.into_iter().map(|(name, dims)| {
-            let mut output = Tensor::<f32>::new(&Allocator::default(), dims.as_slice()).unwrap();
-            binding.bind_output(name, &mut output).unwrap();
-            output
-        });
-        let (outputs, rows) = (outputs.collect(), if dims.len() == 3 { dims[1] } else { 1 });
-        Peer { name: name.to_owned(), session, binding, input, outputs, rows }
-    }
-
-    /// Copies the newest rows in, as a host would.
-    fn fill(&mut self, rows: &[Vec<f32>]) {
-        let newest = rows[rows.len() - self.rows..].iter().flatten();
-        self.input.extract_tensor_mut().1.iter_mut().zip(newest).for_each(|(to, value)| *to = *value);
-    }
-
-    fn run(&mut self) -> f32 {
-        // SAFETY: session and binding are live and used by this thread alone.
-        let status = unsafe { (ort::api().RunWithBinding)(self.session.ptr().cast_mut(), std::ptr::null(), self.binding.ptr()) };
-        assert!(status.0.is_null());
-        self.outputs[0].extract_tensor().1[0]
-    }
-}
-
-fn environment() -> Option<ort::environment::Environment> {
-    let path = PathBuf::from(std::env::var_os("ORT_DYLIB_PATH")?);
-    Some(ort::init_from(path).expect("ONNX Runtime loads").with_telemetry(false).build().unwrap())
-}
-
 fn main() {
     // `cargo test --benches` runs it once.
     let quick = !std::env::args().any(|argument| argument == "--bench");
@@ -136,10 +81,10 @@ fn main() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/btc-1m/v1");
     let manifest = Manifest::parse(&std::fs::read_to_string(folder.join("manifest.toml")).unwrap()).unwrap();
     let (width, window) = (manifest.schema.width(), manifest.schema.window);
-    let environment = environment();
+    let environment = peer::environment();
     let peer = |member: &foretick::model::manifest::MemberSpec| {
         let dims = if member.input == InputShape::Window { vec![1, window, width] } else { vec![1, width] };
-        Peer::open(environment.as_ref().unwrap(), &member.name, &folder.join(&member.file.file), &dims)
+        Peer::open(environment.as_ref().unwrap(), &member.name, &std::fs::read(folder.join(&member.file.file)).unwrap(), &dims)
     };
     let mut peers: Vec<Peer> = if environment.is_some() { manifest.members.iter().map(peer).collect() } else { Vec::new() };
 
