@@ -66,11 +66,11 @@ pub(super) fn plan(graph: &Graph, hint: Option<&[usize]>, level: Level) -> Resul
     let needed = needed(graph);
     let nodes: Vec<&Node> = needed.iter().filter_map(|index| graph.nodes.get(*index)).collect();
     known::refuse_unknown(graph, &nodes)?;
-    let mut builder = Builder::new(graph, hint, &nodes)?;
+    let mut builder = Builder::new(graph, hint, &nodes, level)?;
     for node in nodes {
         builder.node(node)?;
     }
-    builder.finish(level)
+    builder.finish()
 }
 
 /// A graph that gives maps would be read by nobody, and its probabilities are inside them.
@@ -109,6 +109,7 @@ struct Builder<'a> {
     folded_len: usize,
     /// The graph is a neural network: its dense layers sum in f32 and denormals count as zero.
     neural: bool,
+    level: Level,
     steps: Vec<Step>,
     /// Multiplications and additions of all steps.
     cost: u64,
@@ -119,7 +120,7 @@ struct Builder<'a> {
 }
 
 impl<'a> Builder<'a> {
-    fn new(graph: &'a Graph, hint: Option<&[usize]>, nodes: &[&Node]) -> Result<Builder<'a>> {
+    fn new(graph: &'a Graph, hint: Option<&[usize]>, nodes: &[&Node], level: Level) -> Result<Builder<'a>> {
         let [input] = graph.inputs.as_slice() else {
             return Err(unable(format!("the graph has {} inputs where a row is one", graph.inputs.len())));
         };
@@ -129,7 +130,20 @@ impl<'a> Builder<'a> {
         let shape = shape::of_input(input, hint)?;
         let slots = BTreeMap::from([(input.name.as_str(), Slot::plain(Place::Row(0), shape.clone()))]);
         let neural = known::is_neural(nodes, &shape);
-        Ok(Builder { graph, shape, slots, folded: BTreeMap::new(), folded_len: 0, neural, steps: Vec::new(), cost: 0, weights: 0, next: 0, scratch_len: 0 })
+        Ok(Builder {
+            graph,
+            shape,
+            slots,
+            folded: BTreeMap::new(),
+            folded_len: 0,
+            neural,
+            level,
+            steps: Vec::new(),
+            cost: 0,
+            weights: 0,
+            next: 0,
+            scratch_len: 0,
+        })
     }
 
     fn node(&mut self, node: &'a Node) -> Result<()> {
@@ -236,7 +250,7 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn finish(mut self, level: Level) -> Result<Plan> {
+    fn finish(mut self) -> Result<Plan> {
         let (mut ports, mut places) = (Vec::new(), Vec::new());
         for output in self.graph.outputs.iter().filter(|output| output.elem_type == FLOAT) {
             let value = self.slots.get(output.name.as_str()).cloned();
@@ -253,6 +267,6 @@ impl<'a> Builder<'a> {
         let outputs = places.iter().zip(&ports).map(|(place, port): (&Place, &Port)| (*place, port.width()));
         let wanted = demanded(&self.steps, outputs, scratch_len);
         self.steps.iter_mut().zip(wanted).for_each(|(step, wanted)| step.wanted = wanted);
-        Ok(Plan { inputs, input_width, steps: self.steps, ports, places, scratch_len, level })
+        Ok(Plan { inputs, input_width, steps: self.steps, ports, places, scratch_len, level: self.level })
     }
 }

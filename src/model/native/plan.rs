@@ -181,7 +181,7 @@ impl Step {
         match &self.kernel {
             Kernel::Copy => to.copy_from_slice(from),
             Kernel::Linear(linear) => level.run(LinearRun { linear, row: from, scores: to }),
-            Kernel::Trees(trees) => trees.run(from, extra, to),
+            Kernel::Trees(trees) => trees.run(level, from, extra, to),
             Kernel::Scaler(scaler) => scaler.apply(from, to),
             Kernel::Normalizer(norm) => norm.apply(from, to),
             Kernel::Unary(unary) => unary.apply(from, to),

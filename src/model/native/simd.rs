@@ -20,6 +20,11 @@ enum Set {
     V4,
 }
 
+/// The processor has AVX-512 F, BW, CD, DQ and VL: only [`Level::wide`] makes one.
+#[cfg(target_arch = "x86_64")]
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wide(());
+
 impl Level {
     /// Every level of this processor, the slowest first.
     #[must_use]
@@ -50,6 +55,12 @@ impl Level {
             #[cfg(target_arch = "x86_64")]
             Set::V4 => "x86-64-v4",
         }
+    }
+
+    /// Whether hand-written AVX-512 may run.
+    #[cfg(target_arch = "x86_64")]
+    pub(super) fn wide(self) -> Option<Wide> {
+        (self.0 == Set::V4).then_some(Wide(()))
     }
 
     /// Runs `work` with this level's instructions.

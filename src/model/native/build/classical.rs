@@ -61,7 +61,7 @@ impl<'a> Builder<'a> {
     }
 
     fn tree_classifier(&mut self, node: &'a Node, row: &Slot) -> Result<()> {
-        let (trees, second, transform) = tree::classifier(node, row.width())?;
+        let (trees, second, transform) = tree::classifier(node, row.width(), self.level)?;
         let targets = trees.targets();
         let scores = self.push(Kernel::Trees(trees), row, vec![1, targets])?;
         let slot = self.finished(scores, second, transform)?;
@@ -70,7 +70,7 @@ impl<'a> Builder<'a> {
     }
 
     fn tree_regressor(&mut self, node: &'a Node, row: &Slot) -> Result<()> {
-        let (trees, transform) = tree::regressor(node, row.width())?;
+        let (trees, transform) = tree::regressor(node, row.width(), self.level)?;
         let targets = trees.targets();
         let scores = self.push(Kernel::Trees(trees), row, vec![1, targets])?;
         let slot = self.finished(scores, None, transform)?;

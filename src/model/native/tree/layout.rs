@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use super::super::simd::Level;
 use super::super::{faulty, unable};
+use super::plain::{BRANCH, EQUAL, FEATURE, MISSING, Node, Plain};
 use super::read::{Mode, Raw, RawNode};
-use super::sum::Leaves;
-use super::{About, BRANCH, EQUAL, FEATURE, GROUP, MISSING, Node, Trees};
+use super::sum::{Leaves, Sum};
+use super::{About, Trees};
 use crate::error::Result;
 
 /// The deepest tree that is run: a row takes as many steps as its deepest tree, and real ones have some tens.
@@ -18,7 +20,7 @@ const MOST_UNSAID: usize = 64;
 type Index = BTreeMap<(i64, i64), usize>;
 
 /// Lays the trees out, or says what is wrong with them.
-pub(super) fn build(raw: &Raw, inputs: usize) -> Result<Trees> {
+pub(super) fn build(raw: &Raw, inputs: usize, level: Level) -> Result<Trees> {
     let index = index(raw)?;
     let roots = roots(raw, &index)?;
     let leaves = LeafTable::new(raw, &index, &roots)?;
@@ -29,19 +31,9 @@ pub(super) fn build(raw: &Raw, inputs: usize) -> Result<Trees> {
         places.push(place);
         depths.push(depth);
     }
-    let nodes = block.nodes;
-    let any = |bit: u32| nodes.iter().any(|node| node.bits & bit != 0);
-    Ok(Trees {
-        misses: any(MISSING),
-        equals: any(EQUAL),
-        roots: places,
-        about: about(raw, depths.iter().copied().max().unwrap_or(0)),
-        depths: depths.chunks(GROUP).map(|group| group.iter().copied().max().unwrap_or(0)).collect(),
-        leaves: leaves.into_leaves(raw.base.len()),
-        aggregate: raw.aggregate,
-        base: raw.base.clone(),
-        nodes,
-    })
+    let plain = Plain::new(block.nodes, places, depths);
+    let about = about(raw, plain.depth(), plain.nodes.len());
+    Ok(Trees::new(plain, inputs, level, Sum { leaves: leaves.into_leaves(raw.base.len()), aggregate: raw.aggregate, base: raw.base.clone() }, about))
 }
 
 fn index(raw: &Raw) -> Result<Index> {
@@ -272,7 +264,7 @@ fn single_targets(raw: &Raw, roots: &[usize]) -> Option<Vec<usize>> {
     Some(roots.iter().map(|root| of_trees.get(&raw.nodes[*root].tree).copied().unwrap_or(0)).collect())
 }
 
-fn about(raw: &Raw, depth: u32) -> About {
+fn about(raw: &Raw, depth: u32, nodes: usize) -> About {
     let branches = || raw.nodes.iter().filter(|node| node.mode != Mode::Leaf);
     let mut thresholds: Vec<(usize, f32)> = branches().map(|node| (node.feature as usize, floor(node.value))).collect();
     thresholds.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
@@ -280,5 +272,5 @@ fn about(raw: &Raw, depth: u32) -> About {
     let modes: BTreeSet<Mode> = branches().map(|node| node.mode).collect();
     let comparisons = modes.iter().map(|mode| mode.sign()).collect::<Vec<_>>().join(" ");
     let comparisons = if comparisons.is_empty() { "no comparison".to_owned() } else { comparisons };
-    About { thresholds, comparisons, tracks_missing: branches().any(|node| node.missing), depth }
+    About { thresholds, comparisons, tracks_missing: branches().any(|node| node.missing), depth, nodes }
 }

@@ -3,6 +3,7 @@
 use super::super::attrs;
 use super::super::faulty;
 use super::super::scores::{Second, Transform};
+use super::super::simd::Level;
 use super::{Aggregate, Trees, layout, titled, unable};
 use crate::error::Result;
 use crate::model::onnx_ir::Node as GraphNode;
@@ -80,7 +81,7 @@ pub(super) struct Raw {
 }
 
 /// The trees of a classifier, and how its scores become what it gives.
-pub(in super::super) fn classifier(node: &GraphNode, inputs: usize) -> Result<(Trees, Option<Second>, Transform)> {
+pub(in super::super) fn classifier(node: &GraphNode, inputs: usize, level: Level) -> Result<(Trees, Option<Second>, Transform)> {
     let what = titled(node);
     let classes = attrs::labels(node, "classlabels_int64s")?;
     let transform = Transform::parse(attrs::text(node, "post_transform", "NONE")?, &what)?;
@@ -99,7 +100,7 @@ pub(in super::super) fn classifier(node: &GraphNode, inputs: usize) -> Result<(T
         weights.iter_mut().for_each(|weight| weight.target = 0);
     }
     let raw = Raw { nodes: nodes(node)?, weights, aggregate: Aggregate::Sum, base: self::base(base, targets, &what)?, what };
-    Ok((layout::build(&raw, inputs)?, second, if second.is_some() { Transform::None } else { transform }))
+    Ok((layout::build(&raw, inputs, level)?, second, if second.is_some() { Transform::None } else { transform }))
 }
 
 /// How a binary classifier gives its two values, `None` when every class has scores of its own.
@@ -128,7 +129,7 @@ fn second(weights: &[RawWeight], bases: usize, transform: Transform, what: &str)
 }
 
 /// The trees of a regressor, and the transform of its scores.
-pub(in super::super) fn regressor(node: &GraphNode, inputs: usize) -> Result<(Trees, Transform)> {
+pub(in super::super) fn regressor(node: &GraphNode, inputs: usize, level: Level) -> Result<(Trees, Transform)> {
     let what = titled(node);
     let weights_len = attrs::ints(node, "target_ids")?.len();
     let targets = usize::try_from(attrs::int(node, "n_targets", 1)?).unwrap_or(0);
@@ -142,7 +143,7 @@ pub(in super::super) fn regressor(node: &GraphNode, inputs: usize) -> Result<(Tr
     let base = base(attrs::numbers(node, "base_values")?, targets, &what)?;
     let aggregate = Aggregate::parse(attrs::text(node, "aggregate_function", "SUM")?)?;
     let raw = Raw { nodes: nodes(node)?, weights: weights(node, "target", targets)?, aggregate, base, what };
-    Ok((layout::build(&raw, inputs)?, transform))
+    Ok((layout::build(&raw, inputs, level)?, transform))
 }
 
 fn base(base: Vec<f64>, targets: usize, what: &str) -> Result<Vec<f64>> {

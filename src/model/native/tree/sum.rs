@@ -1,7 +1,7 @@
 //! From the leaves that a row reached to one score a target.
 
 use super::super::lanes::{LANES, Lanes, reduce};
-use super::{Aggregate, Node, Trees};
+use super::Aggregate;
 
 /// What leaves hold.
 #[derive(Debug, PartialEq)]
@@ -14,7 +14,7 @@ pub(super) enum Leaves {
 }
 
 impl Leaves {
-    pub(super) fn memory_bytes(&self) -> usize {
+    fn memory_bytes(&self) -> usize {
         match self {
             Leaves::Single { starts } => starts.len() * 4,
             Leaves::Rows { values, .. } => values.len() * 4,
@@ -33,35 +33,63 @@ impl Aggregate {
     }
 }
 
-impl Trees {
+/// How leaves become scores.
+#[derive(Debug)]
+pub(super) struct Sum {
+    pub(super) leaves: Leaves,
+    pub(super) aggregate: Aggregate,
+    /// One a target.
+    pub(super) base: Vec<f64>,
+}
+
+impl Sum {
+    /// Writes one score a target; `reached` is what the leaf that each tree reached holds.
+    #[inline(always)]
+    pub(super) fn run(&self, reached: &[f32], scores: &mut [f32]) {
+        for (target, score) in scores.iter_mut().enumerate() {
+            *score = (self.total(reached, target) + self.base[target]) as f32;
+        }
+    }
+
     /// The trees' values of one target, without the base value.
-    pub(super) fn total(&self, places: &[u32], target: usize) -> f64 {
+    #[inline(always)]
+    pub(super) fn total(&self, reached: &[f32], target: usize) -> f64 {
         match &self.leaves {
             Leaves::Single { starts } => {
-                let own = &places[starts[target] as usize..starts[target + 1] as usize];
-                self.aggregated(own, |node| node.value)
+                let own = &reached[starts[target] as usize..starts[target + 1] as usize];
+                self.aggregated(own, reached.len(), |value| value)
             }
-            Leaves::Rows { targets, values } => self.aggregated(places, |node| values[node.value.to_bits() as usize * targets + target]),
+            Leaves::Rows { targets, values } => self.aggregated(reached, reached.len(), |leaf| values[leaf.to_bits() as usize * targets + target]),
         }
     }
 
-    fn aggregated(&self, places: &[u32], value: impl Fn(&Node) -> f32) -> f64 {
+    #[inline(always)]
+    fn aggregated(&self, reached: &[f32], trees: usize, value: impl Fn(f32) -> f32) -> f64 {
         match self.aggregate {
-            Aggregate::Sum => self.joined(places, value, |a, b| a + b),
-            Aggregate::Average => self.joined(places, value, |a, b| a + b) / self.roots.len() as f64,
-            Aggregate::Min => spoken(self.joined(places, value, f64::min)),
-            Aggregate::Max => spoken(self.joined(places, value, f64::max)),
+            Aggregate::Sum => self.joined(reached, value, |a, b| a + b),
+            Aggregate::Average => self.joined(reached, value, |a, b| a + b) / trees as f64,
+            Aggregate::Min => spoken(self.joined(reached, value, f64::min)),
+            Aggregate::Max => spoken(self.joined(reached, value, f64::max)),
         }
     }
 
-    fn joined(&self, places: &[u32], value: impl Fn(&Node) -> f32, join: impl Fn(f64, f64) -> f64) -> f64 {
+    #[inline(always)]
+    fn joined(&self, reached: &[f32], value: impl Fn(f32) -> f32, join: impl Fn(f64, f64) -> f64) -> f64 {
         let mut lanes: Lanes = [f64::from(self.aggregate.neutral()); LANES];
-        for group in places.chunks(LANES) {
-            for (lane, place) in lanes.iter_mut().zip(group) {
-                *lane = join(*lane, f64::from(value(&self.nodes[*place as usize])));
+        let (groups, rest) = reached.as_chunks::<LANES>();
+        for group in groups {
+            for (lane, leaf) in lanes.iter_mut().zip(group) {
+                *lane = join(*lane, f64::from(value(*leaf)));
             }
+        }
+        for (lane, leaf) in lanes.iter_mut().zip(rest) {
+            *lane = join(*lane, f64::from(value(*leaf)));
         }
         reduce(lanes, join)
+    }
+
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.leaves.memory_bytes()
     }
 }
 

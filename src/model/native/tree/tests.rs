@@ -1,7 +1,11 @@
 //! What the fixtures cannot show: thresholds stored as doubles, and the order of sums to the bit.
 
+mod random;
+
 use std::collections::BTreeMap;
 
+use super::plain::Node;
+use super::sum::Leaves;
 use super::*;
 use crate::model::onnx_ir::{Attr, Data, Tensor};
 
@@ -29,7 +33,7 @@ fn stump(mode: &str, threshold: f64, missing: bool) -> GraphNode {
 
 fn answer(trees: &Trees, x: f32) -> f32 {
     let (mut scratch, mut score) = (vec![f32::NAN; trees.scratch_len()], [f32::NAN]);
-    trees.run(&[x], &mut scratch, &mut score);
+    trees.run(Level::best(), &[x], &mut scratch, &mut score);
     score[0]
 }
 
@@ -40,7 +44,7 @@ fn every_comparison_decides_as_the_double_would() {
     let thresholds = [0.1, tenth, 0.0, -0.0, tiny, -tiny, tiny / 2.0, -tiny / 2.0, 1e300, -1e300, f64::from(f32::MAX), f64::INFINITY, f64::NEG_INFINITY];
     for mode in ["BRANCH_LEQ", "BRANCH_LT", "BRANCH_GTE", "BRANCH_GT", "BRANCH_EQ", "BRANCH_NEQ"] {
         for (threshold, missing) in thresholds.iter().flat_map(|t| [(*t, false), (*t, true)]) {
-            let (trees, _) = regressor(&stump(mode, threshold, missing), 1).unwrap();
+            let (trees, _) = regressor(&stump(mode, threshold, missing), 1, Level::best()).unwrap();
             let near = threshold as f32;
             let mut xs = vec![near.next_down(), near, near.next_up(), 0.0, -0.0, f32::MIN_POSITIVE, f32::MAX, f32::INFINITY, f32::NEG_INFINITY, f32::NAN];
             xs.extend([f32::from_bits(1), -f32::from_bits(1)]);
@@ -65,18 +69,10 @@ fn every_comparison_decides_as_the_double_would() {
 fn flat(values: &[f32], targets: usize) -> Trees {
     let nodes = (0..values.len()).map(|at| Node { value: values[at], first: at as u32, bits: 0 }).collect();
     let starts = (0..=targets).map(|target| (values.len() * target / targets) as u32).collect();
-    let about = About { thresholds: Vec::new(), comparisons: String::new(), tracks_missing: false, depth: 0 };
-    Trees {
-        nodes,
-        roots: (0..values.len() as u32).collect(),
-        depths: vec![0; values.len().div_ceil(GROUP)],
-        leaves: Leaves::Single { starts },
-        aggregate: Aggregate::Sum,
-        base: vec![0.0; targets],
-        misses: false,
-        equals: false,
-        about,
-    }
+    let about = About { thresholds: Vec::new(), comparisons: String::new(), tracks_missing: false, depth: 0, nodes: values.len() };
+    let plain = Plain::new(nodes, (0..values.len() as u32).collect(), vec![0; values.len()]);
+    let sum = Sum { leaves: Leaves::Single { starts }, aggregate: Aggregate::Sum, base: vec![0.0; targets] };
+    Trees::new(plain, 1, Level::best(), sum, about)
 }
 
 #[test]
@@ -84,7 +80,6 @@ fn sums_follow_the_canonical_order() {
     // Values whose f64 sum depends on the order.
     let values: Vec<f32> = (0..53).map(|i| if i % 3 == 0 { 1.0e30 } else { -(i as f32) * 1.1e13 } * if i % 2 == 0 { 1.0 } else { -1.0 }).collect();
     let trees = flat(&values, 1);
-    let places: Vec<u32> = (0..53).collect();
     let mut lanes = [0.0_f64; 16];
     values.iter().enumerate().for_each(|(i, value)| lanes[i % 16] += f64::from(*value));
     let eight: Vec<f64> = (0..8).map(|i| lanes[i] + lanes[i + 8]).collect();
@@ -92,23 +87,22 @@ fn sums_follow_the_canonical_order() {
     let expected = (four[0] + four[2]) + (four[1] + four[3]);
     let straight: f64 = values.iter().map(|value| f64::from(*value)).sum();
     assert_ne!(expected.to_bits(), straight.to_bits());
-    assert_eq!(trees.total(&places, 0).to_bits(), expected.to_bits());
+    assert_eq!(trees.sum.total(&values, 0).to_bits(), expected.to_bits());
 }
 
 #[test]
 fn targets_take_their_own_trees() {
     let trees = flat(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], 3);
-    let (mut scratch, mut scores) = ([0.0; 6], [0.0; 3]);
-    trees.run(&[0.0], &mut scratch, &mut scores);
+    let (mut scratch, mut scores) = (vec![0.0; trees.scratch_len()], [0.0; 3]);
+    trees.run(Level::best(), &[0.0], &mut scratch, &mut scores);
     assert_eq!(scores, [3.0, 7.0, 11.0]);
 }
 
 #[test]
 fn a_target_of_which_no_leaf_speaks_is_zero() {
     for aggregate in [Aggregate::Sum, Aggregate::Average, Aggregate::Min, Aggregate::Max] {
-        let mut trees = flat(&[aggregate.neutral(), aggregate.neutral()], 1);
-        trees.aggregate = aggregate;
-        assert_eq!(trees.total(&[0, 1], 0), 0.0);
+        let sum = Sum { leaves: Leaves::Single { starts: vec![0, 2] }, aggregate, base: vec![0.0] };
+        assert_eq!(sum.total(&[aggregate.neutral(), aggregate.neutral()], 0), 0.0);
     }
 }
 

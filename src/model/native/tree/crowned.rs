@@ -1,0 +1,42 @@
+//! Trees of uneven depth below a [crown](super::crown).
+
+use super::super::simd::Wide;
+use super::chain::{Chain, NOWHERE, Plan, by_depth};
+use super::crown::{Crown, LEVELS};
+use super::plain::Plain;
+
+/// The tops of all trees, and what is left below their exits.
+#[derive(Debug)]
+pub(super) struct Crowned {
+    crown: Crown,
+    chain: Chain,
+}
+
+impl Crowned {
+    /// `None` where a node does not fit into 8 bytes.
+    pub(super) fn new(plain: &Plain, columns: usize, wide: Wide) -> Option<Crowned> {
+        let order = by_depth(plain);
+        let roots: Vec<u32> = order.iter().map(|tree| plain.roots[*tree as usize]).collect();
+        let (crown, exits) = Crown::new(plain, &roots, LEVELS, wide, NOWHERE);
+        let chain = Chain::new(plain, &Plan { starts: &exits, order: &order, above: LEVELS, columns })?;
+        Some(Crowned { crown, chain })
+    }
+
+    /// Beside one place for each of [`padded`](super::chain::padded) many trees.
+    pub(super) fn scratch_len(&self) -> usize {
+        self.chain.scratch_len()
+    }
+
+    /// Writes what the leaf that each tree reaches holds.
+    #[inline(always)]
+    pub(super) fn descend(&self, row: &[f32], scratch: &mut [f32], reached: &mut [f32]) {
+        let (taken, rest) = scratch.split_at_mut(reached.len());
+        let taken: &mut [u32] = bytemuck::cast_slice_mut(taken);
+        self.crown.exits(row, taken);
+        self.chain.descend(row, rest, |i| taken[i] as usize, reached);
+    }
+
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.crown.memory_bytes() + self.chain.memory_bytes()
+    }
+}

@@ -1,0 +1,69 @@
+//! Which layout an ensemble gets: a fixed rule on its shape and the level of instructions. All layouts reach the same leaves.
+
+use super::super::simd::Level;
+#[cfg(target_arch = "x86_64")]
+use super::blocks::Blocks;
+use super::chain::Chain;
+#[cfg(target_arch = "x86_64")]
+use super::crowned::Crowned;
+use super::plain::Plain;
+
+/// A layout for rows whose missing values, if any, take the second child everywhere, and branches that compare with `<=`.
+#[derive(Debug)]
+pub(super) enum Fast {
+    Chain(Chain),
+    #[cfg(target_arch = "x86_64")]
+    Crowned(Crowned),
+    #[cfg(target_arch = "x86_64")]
+    Blocks(Blocks),
+}
+
+impl Fast {
+    /// The layout of an ensemble over rows of so many columns; `None` where only plain nodes can run it.
+    pub(super) fn new(plain: &Plain, columns: usize, level: Level) -> Option<Fast> {
+        if plain.equals {
+            return None;
+        }
+        #[cfg(target_arch = "x86_64")]
+        if let Some(wide) = level.wide().filter(|_| columns <= super::crown::COLUMNS) {
+            let blocks = || Blocks::new(plain, columns, wide).map(Fast::Blocks);
+            return blocks().or_else(|| Crowned::new(plain, columns, wide).map(Fast::Crowned));
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        let _ = level;
+        Chain::whole(plain, columns).map(Fast::Chain)
+    }
+
+    /// How many values of scratch memory it needs, beside one for each of [`padded`](super::chain::padded) many trees.
+    pub(super) fn scratch_len(&self) -> usize {
+        match self {
+            Fast::Chain(chain) => chain.scratch_len(),
+            #[cfg(target_arch = "x86_64")]
+            Fast::Crowned(crowned) => crowned.scratch_len(),
+            #[cfg(target_arch = "x86_64")]
+            Fast::Blocks(_) => 0,
+        }
+    }
+
+    /// Writes what the leaf that each tree reaches holds; `reached` has a place for each of [`padded`](super::chain::padded) many trees.
+    #[inline(always)]
+    pub(super) fn descend(&self, row: &[f32], scratch: &mut [f32], reached: &mut [f32]) {
+        match self {
+            Fast::Chain(chain) => chain.descend(row, scratch, |i| i, reached),
+            #[cfg(target_arch = "x86_64")]
+            Fast::Crowned(crowned) => crowned.descend(row, scratch, reached),
+            #[cfg(target_arch = "x86_64")]
+            Fast::Blocks(blocks) => blocks.descend(row, bytemuck::cast_slice_mut(&mut scratch[..reached.len()]), reached),
+        }
+    }
+
+    pub(super) fn memory_bytes(&self) -> usize {
+        match self {
+            Fast::Chain(chain) => chain.memory_bytes(),
+            #[cfg(target_arch = "x86_64")]
+            Fast::Crowned(crowned) => crowned.memory_bytes(),
+            #[cfg(target_arch = "x86_64")]
+            Fast::Blocks(blocks) => blocks.memory_bytes(),
+        }
+    }
+}

@@ -1,0 +1,269 @@
+//! Random ensembles on every level of instructions beside a descent that is written as the ONNX text has it: equal to the bit.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::super::super::lanes::{LANES, reduce};
+use super::super::*;
+use crate::model::onnx_ir::{Attr, Data, Tensor};
+
+enum Tree {
+    Leaf(Vec<f32>),
+    Branch { column: usize, mode: &'static str, threshold: f64, missing: bool, children: Box<[Tree; 2]> },
+}
+
+impl Tree {
+    fn reached(&self, row: &[f32]) -> &[f32] {
+        match self {
+            Tree::Leaf(values) => values,
+            Tree::Branch { column, mode, threshold, missing, children } => {
+                let x = f64::from(row[*column]);
+                let holds = match *mode {
+                    "BRANCH_LEQ" => x <= *threshold,
+                    "BRANCH_LT" => x < *threshold,
+                    "BRANCH_GTE" => x >= *threshold,
+                    "BRANCH_GT" => x > *threshold,
+                    "BRANCH_EQ" => x == *threshold,
+                    _ => x != *threshold,
+                };
+                children[usize::from(!(holds || (*missing && x.is_nan())))].reached(row)
+            }
+        }
+    }
+}
+
+/// How the trees of an ensemble grow.
+#[derive(Clone, Copy, Debug)]
+enum Shape {
+    /// Every leaf at this depth.
+    Full(u32),
+    /// A branch ends with this probability out of 8 at each level, at this depth at the latest.
+    Ragged(u32, usize),
+    /// One child of each branch is a leaf.
+    Stalk(u32),
+}
+
+/// Seeded choices.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, count: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        ((self.0 >> 33) as usize) % count
+    }
+
+    fn of<T: Copy>(&mut self, values: &[T]) -> T {
+        values[self.below(values.len())]
+    }
+
+    /// Any float that decides something: few enough that rows and thresholds meet.
+    fn value(&mut self) -> f32 {
+        let near = self.below(9) as f32 - 4.0;
+        let tiny = f32::from_bits(1 + self.below(2) as u32);
+        let value = self.of(&[near, near.next_up(), near.next_down(), 0.0, tiny, f32::MIN_POSITIVE, f32::MAX, f32::INFINITY]);
+        if self.below(2) == 0 { value } else { -value }
+    }
+}
+
+/// What a kind of ensembles has.
+#[derive(Clone, Copy, Debug)]
+struct Kind {
+    shape: Shape,
+    trees: usize,
+    columns: usize,
+    targets: usize,
+    modes: &'static [&'static str],
+    missing: bool,
+    aggregate: &'static str,
+    base: f32,
+}
+
+impl Kind {
+    fn tree(&self, random: &mut Random, depth: u32) -> Tree {
+        let ends = match self.shape {
+            Shape::Full(deepest) | Shape::Stalk(deepest) => depth == deepest,
+            Shape::Ragged(deepest, eighths) => depth == deepest || random.below(8) < eighths,
+        };
+        if ends {
+            return Tree::Leaf((0..self.targets).map(|_| random.value().clamp(-4e3, 4e3) * 1.1).collect());
+        }
+        let mut children =
+            Box::new([self.tree(random, depth + 1), self.tree(random, if let Shape::Stalk(deepest) = self.shape { deepest } else { depth + 1 })]);
+        if random.below(2) == 0 {
+            children.reverse();
+        }
+        // A double now and then that no float is.
+        let threshold = f64::from(random.value()) + random.of(&[0.0, 0.0, 0.0, 1e-12]);
+        Tree::Branch { column: random.below(self.columns), mode: random.of(self.modes), threshold, missing: self.missing && random.below(2) == 0, children }
+    }
+
+    fn graph(&self, trees: &[Tree]) -> GraphNode {
+        let mut table = Table::default();
+        for (number, tree) in trees.iter().enumerate() {
+            table.next = 0;
+            table.add(number as i64, tree);
+        }
+        let threshold = Tensor { dims: vec![table.thresholds.len()], data: Data::F64(table.thresholds) };
+        let mut attrs: BTreeMap<String, Attr> = table.ints.into_iter().map(|(name, values)| (name.to_owned(), Attr::Ints(values))).collect();
+        attrs.insert("nodes_modes".to_owned(), Attr::Texts(table.modes));
+        attrs.insert("nodes_values_as_tensor".to_owned(), Attr::Tensor(threshold));
+        attrs.insert("target_weights".to_owned(), Attr::Floats(table.weights));
+        attrs.insert("base_values".to_owned(), Attr::Floats(vec![self.base; self.targets]));
+        attrs.insert("n_targets".to_owned(), Attr::Int(self.targets as i64));
+        attrs.insert("aggregate_function".to_owned(), Attr::Text(self.aggregate.to_owned()));
+        GraphNode {
+            op: "TreeEnsembleRegressor".to_owned(),
+            domain: "ai.onnx.ml".to_owned(),
+            inputs: vec!["x".to_owned()],
+            outputs: vec!["y".to_owned()],
+            attrs,
+        }
+    }
+
+    /// The scores as the canonical order has them.
+    fn expected(&self, trees: &[Tree], row: &[f32]) -> Vec<f32> {
+        let start = match self.aggregate {
+            "MIN" => f64::INFINITY,
+            "MAX" => f64::NEG_INFINITY,
+            _ => 0.0,
+        };
+        let join = |a: f64, b: f64| match self.aggregate {
+            "MIN" => a.min(b),
+            "MAX" => a.max(b),
+            _ => a + b,
+        };
+        let one = |target: usize| {
+            let mut lanes = [start; LANES];
+            for (index, tree) in trees.iter().enumerate() {
+                lanes[index % LANES] = join(lanes[index % LANES], f64::from(tree.reached(row)[target]));
+            }
+            let total = reduce(lanes, join);
+            ((if self.aggregate == "AVERAGE" { total / trees.len() as f64 } else { total }) + f64::from(self.base)) as f32
+        };
+        (0..self.targets).map(one).collect()
+    }
+}
+
+/// The attributes of an ensemble.
+#[derive(Default)]
+struct Table {
+    next: i64,
+    ints: BTreeMap<&'static str, Vec<i64>>,
+    modes: Vec<String>,
+    thresholds: Vec<f64>,
+    weights: Vec<f32>,
+}
+
+impl Table {
+    fn push(&mut self, name: &'static str, value: i64) -> usize {
+        let values = self.ints.entry(name).or_default();
+        values.push(value);
+        values.len() - 1
+    }
+
+    /// Adds a subtree; its root's number.
+    fn add(&mut self, number: i64, tree: &Tree) -> i64 {
+        let id = self.next;
+        self.next += 1;
+        self.push("nodes_treeids", number);
+        let at = self.push("nodes_nodeids", id);
+        let (mode, column, threshold, missing) = match tree {
+            Tree::Leaf(_) => ("LEAF", 0, 0.0, false),
+            Tree::Branch { mode, column, threshold, missing, .. } => (*mode, *column, *threshold, *missing),
+        };
+        self.modes.push(mode.to_owned());
+        self.thresholds.push(threshold);
+        self.push("nodes_featureids", column as i64);
+        self.push("nodes_missing_value_tracks_true", i64::from(missing));
+        self.push("nodes_truenodeids", 0);
+        self.push("nodes_falsenodeids", 0);
+        match tree {
+            Tree::Leaf(values) => values.iter().enumerate().for_each(|(target, value)| {
+                self.push("target_treeids", number);
+                self.push("target_nodeids", id);
+                self.push("target_ids", target as i64);
+                self.weights.push(*value);
+            }),
+            Tree::Branch { children, .. } => {
+                for (name, child) in [("nodes_truenodeids", &children[0]), ("nodes_falsenodeids", &children[1])] {
+                    let child = self.add(number, child);
+                    if let Some(values) = self.ints.get_mut(name) {
+                        values[at] = child;
+                    }
+                }
+            }
+        }
+        id
+    }
+}
+
+const EVERY_MODE: &[&str] = &["BRANCH_LEQ", "BRANCH_LT", "BRANCH_GTE", "BRANCH_GT", "BRANCH_EQ", "BRANCH_NEQ"];
+const ORDERED: &[&str] = &["BRANCH_LEQ", "BRANCH_LT", "BRANCH_GTE", "BRANCH_GT"];
+
+fn kind(random: &mut Random, round: usize) -> Kind {
+    let deepest = if cfg!(miri) { 5 } else { 13 };
+    let depth = random.below(deepest) as u32;
+    let shape = match round % 4 {
+        0 => Shape::Full(depth.min(9)),
+        1 => Shape::Ragged(depth, 1),
+        2 => Shape::Ragged(depth + 8, 3),
+        _ => Shape::Stalk(depth * 3),
+    };
+    let modes = random.of(&[&["BRANCH_LEQ"][..], &["BRANCH_LT"], ORDERED, ORDERED, EVERY_MODE]);
+    let columns = random.of(&[1, 2, 7, 31, 32, 33, 63, 64, 65, 255, 256, 1_023, 1_024]);
+    let trees = random.of(&[1, 2, 7, 8, 15, 16, 17, 33]);
+    Kind {
+        shape,
+        trees,
+        columns,
+        targets: random.of(&[1, 1, 1, 2, 3]),
+        modes,
+        missing: random.below(3) == 0,
+        aggregate: random.of(&["SUM", "SUM", "AVERAGE", "MIN", "MAX"]),
+        base: random.of(&[0.0, 0.3]),
+    }
+}
+
+fn rows(random: &mut Random, columns: usize) -> Vec<f32> {
+    let mut rows: Vec<f32> = (0..12 * columns).map(|_| random.value()).collect();
+    // Missing values in the last rows only: those before go the fast way.
+    for _ in 0..columns.div_ceil(2) {
+        let at = 6 * columns + random.below(6 * columns);
+        rows[at] = random.of(&[f32::NAN, -f32::NAN]);
+    }
+    rows
+}
+
+fn name(trees: &Trees) -> &'static str {
+    match &trees.way {
+        Way::Plain(_) => "plain",
+        Way::Both(..) => "both",
+        Way::Fast(Fast::Chain(_)) => "chain",
+        #[cfg(target_arch = "x86_64")]
+        Way::Fast(Fast::Crowned(_)) => "crowned",
+        #[cfg(target_arch = "x86_64")]
+        Way::Fast(Fast::Blocks(_)) => "blocks",
+    }
+}
+
+#[test]
+fn every_layout_reaches_the_leaves_that_the_text_says() {
+    let mut random = Random(5);
+    let mut seen = BTreeSet::new();
+    for round in 0..if cfg!(miri) { 12 } else { 400 } {
+        let kind = kind(&mut random, round);
+        let forest: Vec<Tree> = (0..kind.trees).map(|_| kind.tree(&mut random, 0)).collect();
+        let graph = kind.graph(&forest);
+        let rows = rows(&mut random, kind.columns);
+        let expected: Vec<u32> = rows.chunks(kind.columns).flat_map(|row| kind.expected(&forest, row)).map(f32::to_bits).collect();
+        for level in Level::available() {
+            let (trees, _) = regressor(&graph, kind.columns, level).unwrap();
+            seen.insert(name(&trees));
+            let (mut scratch, mut scores) = (vec![f32::NAN; trees.scratch_len()], vec![f32::NAN; expected.len()]);
+            trees.run(level, &rows, &mut scratch, &mut scores);
+            let scores: Vec<u32> = scores.iter().map(|score| score.to_bits()).collect();
+            assert_eq!(scores, expected, "{kind:?} as {} on {}", name(&trees), level.name());
+        }
+    }
+    let known: &[&str] = if Level::available().len() == 3 { &["blocks", "both", "chain", "crowned", "plain"] } else { &["both", "chain", "plain"] };
+    assert_eq!(seen.into_iter().collect::<Vec<_>>(), known);
+}
