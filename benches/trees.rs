@@ -1,6 +1,6 @@
-//! Tree ensembles of the usual shapes, one new row a call, beside ONNX Runtime's C API with bound buffers: alternating in one
-//! loop, first with warm caches and then after 6 MB have been read before each call. Prints a table; without `ORT_DYLIB_PATH` only
-//! our side is timed.
+//! Tree ensembles of the usual shapes, one new row a call, beside ONNX Runtime's C API with bound buffers, alternating in one loop.
+//! Hot: 64 calls of the one, then of the other. By turns: single calls, so that each finds the other's nodes in the caches. Cold: as
+//! by turns, after 6 MB have been read. Prints a table; without `ORT_DYLIB_PATH` only our side is timed.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a bench fails by panicking")]
 
 #[path = "support/forest.rs"]
@@ -69,20 +69,26 @@ impl Duel {
         black_box(self.cache[..bytes / 8].iter().step_by(8).sum::<u64>());
     }
 
-    fn times(&mut self, calls: usize, sweep: usize) -> Times {
+    /// Times `calls` calls of each side, `run` by `run`.
+    fn times(&mut self, calls: usize, run: usize, sweep: usize) -> Times {
         let new = || Histogram::<u64>::new(3).unwrap();
         let mut times = Times { ours: new(), theirs: new() };
-        for call in 0..calls {
-            let row = call % self.rows.len();
-            let (ns, score) = self.ours(row, sweep);
-            times.ours.record(ns).unwrap();
-            if let Some((ns, theirs)) = self.theirs(row, sweep) {
-                times.theirs.record(ns).unwrap();
+        for start in (0..calls).step_by(run) {
+            let rows: Vec<usize> = (start..start + run).map(|call| call % self.rows.len()).collect();
+            let scores: Vec<f32> = rows.iter().map(|row| recorded(&mut times.ours, self.ours(*row, sweep))).collect();
+            for (row, score) in rows.iter().zip(scores) {
+                let Some(theirs) = self.theirs(*row, sweep) else { continue };
+                let theirs = recorded(&mut times.theirs, theirs);
                 assert!((score - theirs).abs() < 1e-5, "{score} here, {theirs} there");
             }
         }
         times
     }
+}
+
+fn recorded(times: &mut Histogram<u64>, (ns, score): (u64, f32)) -> f32 {
+    times.record(ns).unwrap();
+    score
 }
 
 fn duel(environment: Option<&Environment>, forest: &Forest) -> (String, Duel) {
@@ -111,8 +117,9 @@ fn main() {
     for forest in &FORESTS {
         let (summary, mut duel) = duel(environment.as_ref(), forest);
         println!("{}: {summary}", forest.name);
-        duel.times(hot / 20, 0);
-        line("hot", &duel.times(hot, 0));
-        line("cold", &duel.times(cold, SWEEP));
+        duel.times(hot / 20, 1, 0);
+        line("hot", &duel.times(hot, 64, 0));
+        line("turns", &duel.times(hot, 1, 0));
+        line("cold", &duel.times(cold, 1, SWEEP));
     }
 }

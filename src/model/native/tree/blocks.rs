@@ -90,10 +90,12 @@ impl Blocks {
             return;
         };
         for level in above {
-            places.iter_mut().for_each(|place| *place = level.exit(row, *place));
+            let of_level = level.view();
+            places.iter_mut().for_each(|place| *place = exit(row, of_level, *place));
         }
+        let (of_level, leaves) = (last.view(), &self.leaves[..]);
         for (place, reached) in places.iter().zip(reached) {
-            *reached = self.leaves[last.exit(row, *place) as usize];
+            *reached = leaves[exit(row, of_level, *place) as usize];
         }
     }
 
@@ -133,12 +135,19 @@ impl Level {
         self.fill(plain, block, first + 1, 2 * node + 1, exits);
     }
 
-    /// The exit of a block that the row takes, numbered through all blocks.
-    #[inline]
-    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-    fn exit<const HALF: bool>(&self, row: Row<HALF>, block: u32) -> u32 {
-        let second = u32::from(row.second(load(&self.thresholds[block as usize].0), columns(&self.columns[block as usize])));
-        let branch = u32::from(LOWEST[(second >> ROOT & 0x7f) as usize]);
-        (block << LEVELS) + 2 * branch + (second >> branch & 1)
+    /// As slices, which a loop keeps in registers.
+    fn view(&self) -> View<'_> {
+        (&self.thresholds, &self.columns)
     }
+}
+
+type View<'a> = (&'a [Thresholds], &'a [Columns]);
+
+/// The exit of a block that the row takes, numbered through all blocks.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+fn exit<const HALF: bool>(row: Row<HALF>, (thresholds, column): View, block: u32) -> u32 {
+    let second = u32::from(row.second(load(&thresholds[block as usize].0), columns(&column[block as usize])));
+    let branch = u32::from(LOWEST[(second >> ROOT & 0x7f) as usize]);
+    (block << LEVELS) + 2 * branch + (second >> branch & 1)
 }

@@ -85,9 +85,23 @@ impl Chain {
         2 * (self.columns + 1) + 1
     }
 
-    /// Writes what the leaf that each tree reaches holds. Descent i, of [`padded`] many, begins at start `start(i)`.
+    /// Writes what the leaf that each tree reaches holds.
     #[inline(always)]
-    pub(super) fn descend(&self, row: &[f32], scratch: &mut [f32], start: impl Fn(usize) -> usize, reached: &mut [f32]) {
+    pub(super) fn descend(&self, row: &[f32], scratch: &mut [f32], reached: &mut [f32]) {
+        let (starts, _) = self.starts.as_chunks::<GROUP>();
+        self.keyed(row, scratch, starts.iter().copied(), reached);
+    }
+
+    /// The same from starts on that a crown has chosen, by their number.
+    #[inline(always)]
+    pub(super) fn descend_from(&self, row: &[f32], scratch: &mut [f32], taken: &[u32], reached: &mut [f32]) {
+        let (taken, _) = taken.as_chunks::<GROUP>();
+        let starts = taken.iter().map(|taken| std::array::from_fn(|i| self.starts[taken[i] as usize]));
+        self.keyed(row, scratch, starts, reached);
+    }
+
+    #[inline(always)]
+    fn keyed(&self, row: &[f32], scratch: &mut [f32], starts: impl Iterator<Item = [u32; GROUP]>, reached: &mut [f32]) {
         let (_, keys, _) = bytemuck::pod_align_to_mut::<f32, u64>(scratch);
         let keys = &mut keys[..=self.columns];
         keys[self.columns] = 0;
@@ -95,19 +109,19 @@ impl Chain {
             *key = u64::from(ordinal(*x)) << 32;
         }
         match self.column_bits {
-            8 => self.walk::<8>(keys, start, reached),
-            10 => self.walk::<10>(keys, start, reached),
-            _ => self.walk::<16>(keys, start, reached),
+            8 => self.walk::<8>(keys, starts, reached),
+            10 => self.walk::<10>(keys, starts, reached),
+            _ => self.walk::<16>(keys, starts, reached),
         }
     }
 
+    /// Descends from starts of this chain.
     #[inline(always)]
-    fn walk<const COLUMN_BITS: u32>(&self, keys: &[u64], start: impl Fn(usize) -> usize, reached: &mut [f32]) {
+    fn walk<const COLUMN_BITS: u32>(&self, keys: &[u64], starts: impl Iterator<Item = [u32; GROUP]>, reached: &mut [f32]) {
         let nodes: &[u64] = bytemuck::cast_slice(&self.lines);
-        assert!(keys.len() == self.columns + 1 && COLUMN_BITS == self.column_bits);
         let (order, _) = self.order.as_chunks::<GROUP>();
-        for (group, (order, steps)) in order.iter().zip(&self.steps).enumerate() {
-            let mut at: [u32; GROUP] = std::array::from_fn(|i| self.starts[start(group * GROUP + i)]);
+        assert!(keys.len() == self.columns + 1 && COLUMN_BITS == self.column_bits && reached.len() >= self.order.len());
+        for ((mut at, order), steps) in starts.zip(order).zip(&self.steps) {
             for _ in 0..*steps {
                 for place in &mut at {
                     // SAFETY: starts and children are nodes, and columns are keys: `Nodes` gives no others, and this is their number of bits.
@@ -119,7 +133,8 @@ impl Chain {
                 }
             }
             for (tree, place) in order.iter().zip(at) {
-                reached[*tree as usize] = f32::from_bits((nodes[place as usize] >> 32) as u32);
+                // SAFETY: places as above; the order has the numbers below its length, and `reached` is as long.
+                unsafe { *reached.get_unchecked_mut(*tree as usize) = f32::from_bits((nodes.get_unchecked(place as usize) >> 32) as u32) };
             }
         }
     }

@@ -33,7 +33,7 @@ impl Crowned {
         let (taken, rest) = scratch.split_at_mut(reached.len());
         let taken: &mut [u32] = bytemuck::cast_slice_mut(taken);
         self.crown.exits(row, taken);
-        self.chain.descend(row, rest, |i| taken[i] as usize, reached);
+        self.chain.descend_from(row, rest, taken, reached);
     }
 
     pub(super) fn memory_bytes(&self) -> usize {

@@ -49,7 +49,7 @@ impl Fast {
     #[inline(always)]
     pub(super) fn descend(&self, row: &[f32], scratch: &mut [f32], reached: &mut [f32]) {
         match self {
-            Fast::Chain(chain) => chain.descend(row, scratch, |i| i, reached),
+            Fast::Chain(chain) => chain.descend(row, scratch, reached),
             #[cfg(target_arch = "x86_64")]
             Fast::Crowned(crowned) => crowned.descend(row, scratch, reached),
             #[cfg(target_arch = "x86_64")]

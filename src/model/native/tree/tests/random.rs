@@ -92,7 +92,7 @@ impl Kind {
             children.reverse();
         }
         // A double now and then that no float is.
-        let threshold = f64::from(random.value()) + random.of(&[0.0, 0.0, 0.0, 1e-12]);
+        let threshold = f64::from(random.value()) * random.of(&[1.0, 1.0, 1.0, 1.0 + 1e-12]);
         Tree::Branch { column: random.below(self.columns), mode: random.of(self.modes), threshold, missing: self.missing && random.below(2) == 0, children }
     }
 
@@ -209,7 +209,7 @@ fn kind(random: &mut Random, round: usize) -> Kind {
         _ => Shape::Stalk(depth * 3),
     };
     let modes = random.of(&[&["BRANCH_LEQ"][..], &["BRANCH_LT"], ORDERED, ORDERED, EVERY_MODE]);
-    let columns = random.of(&[1, 2, 7, 31, 32, 33, 63, 64, 65, 255, 256, 1_023, 1_024]);
+    let columns = random.of(if cfg!(miri) { &[1, 2, 7, 33, 65][..] } else { &[1, 2, 7, 31, 32, 33, 63, 64, 65, 255, 256, 1_023, 1_024] });
     let trees = random.of(&[1, 2, 7, 8, 15, 16, 17, 33]);
     Kind {
         shape,
