@@ -19,6 +19,7 @@ pub mod decision;
 pub mod monitor;
 pub mod engine;
 pub mod ffi;
+pub mod docs;
 
 pub use error::{Error, Result, Status};
 

@@ -14,7 +14,7 @@ const STAGES: [&str; 9] = ["source", "ingest", "window", "features", "model", "e
 /// Everybody's; they import no stage.
 const SHARED: [&str; 5] = ["types", "error", "config", "clock", "sync"];
 /// What stands above the stages and is imported by nobody.
-const TOPS: [&str; 4] = ["ffi", "cli", "lib", "main"];
+const TOPS: [&str; 5] = ["ffi", "docs", "cli", "lib", "main"];
 
 /// Files outside `ffi` that may be unsafe: the floating-point mode, what is done at exit, the look at ONNX Runtime's library, the
 /// choice of an instruction set, the nodes of trees, the fences and the seat of a lane's models, the slots that two threads take turns on, result memory of the caller's, and pinning;

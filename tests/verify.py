@@ -50,11 +50,11 @@ PARTS = (
     ),
     Part(
         "miri",
-        "The unsafe code of rings, links, seats, result memory, handles and C boundary is free of undefined behaviour, by several schedules.",
+        "The unsafe code of rings, links, seats, result memory, trees, handles and C boundary is free of undefined behaviour, by several schedules.",
         (
             NIGHTLY,
             'MIRIFLAGS="-Zmiri-disable-isolation -Zmiri-many-seeds=0..4" cargo +nightly miri test --lib --no-default-features --locked'
-            " -- ffi:: ingest::link ingest::ring ingest::mailbox window:: model::store sync:: engine::result engine::pin",
+            " -- ffi:: ingest::link ingest::ring ingest::mailbox window:: model::store model::native::tree sync:: engine::result engine::pin",
         ),
     ),
     Part(

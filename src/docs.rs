@@ -1,0 +1,3 @@
+//! Long documents, one a file.
+
+pub mod performance;

@@ -1,0 +1,52 @@
+//! How foretick is fast, method by method, and what each bought.
+//!
+//! The figures are ratios from one run on one machine each; `benches/RESULTS.md` has the newest with the machine's description, and
+//! `foretick bench` makes them anew. What holds for every method: no answer changes by a bit, whichever instructions run and whatever was
+//! worked out before. A test compares bits, not tolerances.
+//!
+//! # One source, several instruction sets
+//!
+//! Kernels are plain loops over blocks of 16 values with `mul_add`, compiled for AVX-512, for AVX2 with FMA, and for whatever the target
+//! has; a plan is compiled for the best of them when a bundle opens. Every operation is correctly rounded and in a written order (a chain a
+//! value in networks, 16 lanes and a fixed reduction elsewhere), so the sets agree to the bit. The price is latency: a chain of fused
+//! multiply-adds waits 4 cycles a step, so one row of a narrow layer runs at a fraction of what the core can do.
+//!
+//! Sums stay in registers as long as nobody takes a reference to more than four blocks of them. Writing a tile's sums straight to their
+//! rows, instead of through a cleared array on the stack, made products of many rows 2.1 times faster (a Transformer over 60 steps).
+//!
+//! # Trees
+//!
+//! See `model::native::tree`. All comparisons become `x <= threshold` over integers in the order of the floats, and a fixed rule on
+//! the ensemble's shape chooses how nodes lie: blocks of 15 branches that one comparison decides, a crown of such blocks on uneven trees,
+//! or a chain of 8-byte nodes in which a comparison's carry is the step. Gathers lost on the processor that we measure on.
+//!
+//! # Windows: everything but the newest row, before it is there
+//!
+//! The next window shares all rows but one with this one. [`crate::model::backend::Ahead`] works that out when an answer is out: by
+//! [`crate::engine::Lane::prepare`], `foretick_track_prepare`, or a lane's polls with `prepare = "idle"`. It is a cache keyed by the rows
+//! themselves: it answers only for a window that begins with the very rows that it has seen, so a restart, a gap, a swap or another scale
+//! can never meet a stale state.
+//!
+//! - **LSTM and GRU.** All windows that have begun are lanes; a new row moves all of them on by one product of many rows, which reads the
+//!   weights once. The state's part of the next step's gates is made as well, since a gate is the sum of two chains. The answer is then one
+//!   step of each layer without the state's products: 40 to 60 times less than the whole window. The work itself is not less: preparing
+//!   takes about as long as a whole window, after the answer.
+//! - **Convolutions and what goes along a sequence.** The next window is run with zeros in the place of its newest row; what depends on
+//!   that row is known from the plan and is made again when it comes: a few rows of each convolution.
+//! - **Transformers** that are not causal depend on the newest row everywhere, so nothing is worked ahead for them.
+//!
+//! # Only what is asked for
+//!
+//! From the outputs backwards every step learns which units of its result anybody reads; the rest is not made. Of an encoder whose
+//! last step alone is read, the last layer has one query and one row of each dense layer (1.7 times faster with two layers); of a causal
+//! convolution only what its last row looks back at.
+//!
+//! # Rings
+//!
+//! An event moves one cache line from core to core: the consumer polls the first word of the slot that it will read, not the producer's
+//! position. That took a hop from 1.9 to 1.5 times the time of a bare word, and from 1.7 to 1.2 where the cores share no cache.
+//!
+//! # Swaps
+//!
+//! Working copies of new models are made off the way and left at a lane's seat; a prediction compares one number and takes them over when
+//! it moved (1.2 ns). There is no slow first call.
