@@ -42,7 +42,7 @@ fn every_comparison_decides_as_the_double_would() {
     let tenth = f64::from(0.1_f32);
     let tiny = f64::from(f32::from_bits(1));
     let thresholds = [0.1, tenth, 0.0, -0.0, tiny, -tiny, tiny / 2.0, -tiny / 2.0, 1e300, -1e300, f64::from(f32::MAX), f64::INFINITY, f64::NEG_INFINITY];
-    let thresholds = if cfg!(miri) { &thresholds[..3] } else { &thresholds[..] };
+    let thresholds = if cfg!(miri) { &thresholds[..1] } else { &thresholds[..] };
     for mode in ["BRANCH_LEQ", "BRANCH_LT", "BRANCH_GTE", "BRANCH_GT", "BRANCH_EQ", "BRANCH_NEQ"] {
         for (threshold, missing) in thresholds.iter().flat_map(|t| [(*t, false), (*t, true)]) {
             let (trees, _) = regressor(&stump(mode, threshold, missing), 1, Level::best()).unwrap();
