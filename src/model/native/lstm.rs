@@ -84,12 +84,11 @@ impl Lstm {
     #[inline(always)]
     fn units<S: Sums>(&self, mut first: usize, projected: &[Block], before: &[f32], cell: &mut [Block], after: &mut [Block]) -> usize {
         while first + S::PANELS <= cell.len() {
-            let mut known = ZEROS;
-            self.state.chain(S::load(&ZEROS), before, first).store(&mut known);
-            let gates = known.as_chunks::<GATES>().0.iter().zip(projected[first * GATES..].as_chunks::<GATES>().0);
+            let mut gates = ZEROS;
+            self.state.chain(S::load(&ZEROS), before, first).behind(&projected[first * GATES..]).store(&mut gates);
             let places = cell[first..first + S::PANELS].iter_mut().zip(&mut after[first..first + S::PANELS]);
-            for ((known, projected), (cell, after)) in gates.zip(places) {
-                move_on(projected, known, cell, after);
+            for (gates, (cell, after)) in gates.as_chunks::<GATES>().0.iter().zip(places) {
+                move_on(gates, cell, after);
             }
             first += S::PANELS;
         }
@@ -121,18 +120,18 @@ impl Lstm {
     pub(super) fn move_on(&self, projected: &[Block], known: &[Block], state: &mut [Block], cell: &mut [Block]) {
         let gates = projected.as_chunks::<GATES>().0.iter().zip(known.as_chunks::<GATES>().0);
         for ((projected, known), (cell, state)) in gates.zip(cell.iter_mut().zip(state)) {
-            move_on(projected, known, cell, state);
+            let gates = std::array::from_fn(|gate| both(&projected[gate], &known[gate], |projected, known| projected + known));
+            move_on(&gates, cell, state);
         }
     }
 }
 
-/// The new cell and state of a block of units, from both parts of its gates.
+/// The new cell and state of a block of units.
 #[inline(always)]
-fn move_on(projected: &[Block; GATES], known: &[Block; GATES], cell: &mut Block, after: &mut Block) {
-    let [input, output, forget, fresh]: [Block; GATES] = std::array::from_fn(|gate| both(&projected[gate], &known[gate], |a, b| a + b));
-    let added = both(&input, &fresh, |input, fresh| sigmoid(input) * tanh(fresh));
-    let kept = both(&forget, cell, |forget, cell| sigmoid(forget) * cell);
+fn move_on([input, output, forget, fresh]: &[Block; GATES], cell: &mut Block, after: &mut Block) {
+    let added = both(input, fresh, |input, fresh| sigmoid(input) * tanh(fresh));
+    let kept = both(forget, cell, |forget, cell| sigmoid(forget) * cell);
     *cell = both(&kept, &added, |kept, added| kept + added);
     let shown = each(cell, tanh);
-    *after = both(&output, &shown, |output, shown| sigmoid(output) * shown);
+    *after = both(output, &shown, |output, shown| sigmoid(output) * shown);
 }

@@ -20,6 +20,8 @@ pub(super) trait Sums: Copy {
     fn load(from: &[Block]) -> Self;
     /// Adds to each sum the weight that one of the inputs has in its panel times `x`, rounded once.
     fn add(&mut self, x: f32, panels: &[&[Panel]], input: usize);
+    /// Each sum behind what as many blocks of `first` hold.
+    fn behind(self, first: &[Block]) -> Self;
     /// Writes the sums to as many blocks of `to`.
     fn store(&self, to: &mut [Block]);
 }
@@ -37,6 +39,16 @@ impl Sums for Four {
     #[inline(always)]
     fn add(&mut self, x: f32, panels: &[&[Panel]], input: usize) {
         add(self, x, &panels[0][input]);
+    }
+
+    #[inline(always)]
+    fn behind(mut self, first: &[Block]) -> Four {
+        for (sums, first) in self.iter_mut().zip(&first[..PANEL]) {
+            for (sum, first) in sums.iter_mut().zip(first) {
+                *sum = first + *sum;
+            }
+        }
+        self
     }
 
     #[inline(always)]
@@ -80,6 +92,12 @@ impl<T: Sums> Sums for Pair<T> {
         let (first, second) = panels.split_at(T::PANELS);
         self.0.add(x, first, input);
         self.1.add(x, second, input);
+    }
+
+    #[inline(always)]
+    fn behind(self, first: &[Block]) -> Pair<T> {
+        let (first, second) = first.split_at(T::PANELS * PANEL);
+        Pair(self.0.behind(first), self.1.behind(second))
     }
 
     #[inline(always)]
