@@ -45,7 +45,7 @@ impl Sums for Four {
     fn behind(mut self, first: &[Block]) -> Four {
         for (sums, first) in self.iter_mut().zip(&first[..PANEL]) {
             for (sum, first) in sums.iter_mut().zip(first) {
-                *sum = first + *sum;
+                *sum += first;
             }
         }
         self
