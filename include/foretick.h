@@ -1422,13 +1422,14 @@ foretick_status_t foretick_track_predict(struct foretick_track_t track,
 // and there is time. The next prediction then takes one row's time instead of a window's, with the backend bit
 // PREFIX; no value changes, to the bit. Where the step comes first, or a swap has brought other models, the window
 // is run whole: bit WHOLE_WINDOW, counter windows_whole. OK and nothing where no model works ahead: native LSTM and
-// GRU (reset after) layers over a window do, of which the rest of the graph reads the last step alone. A lane that
-// was opened with prepare = "idle" does it by itself in polls.
+// GRU (reset after) layers over a window do, of which the rest of the graph reads the last step alone, and
+// convolutions of which the newest row reaches less than half. A lane that was opened with prepare = "idle" does it by itself in polls.
 //
 // threads: ONE LANE. cost: about that of a prediction, the first time and after a swap or a gap up to W times it;
 // then it also allocates.
 // errors: LIMIT when limits.memory_mb has no room for it, BUSY, WRONG_STATE with a worker.
-FORETICK_NODISCARD foretick_status_t foretick_track_prepare(struct foretick_track_t track);
+FORETICK_NODISCARD
+foretick_status_t foretick_track_prepare(struct foretick_track_t track);
 
 // As predict, on a row of the caller's: n = F unscaled values in the schema's order, NaN where one is missing
 // (the schema says what then). The caller vouches for the row: it is as new as the decision, and never stale or

@@ -370,6 +370,8 @@ mod tests {
         let lane = LaneOptions::parse("worker = true\ncore = 3\nidle = \"sleep\"\npredict = \"request\"\nadvance_lag_ms = 20\n").unwrap();
         let base = LaneOptions { worker: true, core: Some(3), idle: Idle::Sleep, ..LaneOptions::default() };
         assert_eq!(lane, LaneOptions { predict: PollPredicts::Request, advance_lag_ms: Some(20), ..base });
+        assert_eq!(LaneOptions::parse("prepare = \"idle\"").unwrap().prepare, PollPrepares::Idle);
+        assert_eq!(LaneOptions::parse("prepare = \"now\"").unwrap_err().status(), Status::ConfigValue);
         assert_eq!(LaneOptions::parse("wroker = true").unwrap_err().status(), Status::ConfigKey);
         assert_eq!(LaneOptions::parse("idle = \"nap\"").unwrap_err().status(), Status::ConfigValue);
     }

@@ -55,6 +55,7 @@ counters! {
     member_failures "Members left out of a prediction.";
     generations "Times that a lane took over a new generation.";
     windows_ahead "Windows of models that were worked out but for their newest row.";
+    ahead_refused "Times that a poll could not work ahead, since the memory did not fit under limits.memory_mb.";
     windows_whole "Windows run whole although the track works ahead: the step came early, or the models are new.";
 }
 

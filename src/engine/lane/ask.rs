@@ -65,7 +65,7 @@ impl Lane {
     /// of a window's: call it when the answer is out and there is time, about that of a prediction, after a swap up to as many as a
     /// window has rows. The first call of a track takes memory for it. It changes no answer, to the bit: without it, or where a step
     /// comes before it, the window is run whole, which is counted. Nothing where no model of the track's can work ahead: native
-    /// LSTM and GRU layers over a window can, of which the rest of the graph reads the last step alone.
+    /// LSTM and GRU layers over a window can, of which the rest of the graph reads the last step alone, and convolutions.
     ///
     /// # Errors
     /// `NOT_FOUND`; `LIMIT` when the memory does not fit under `limits.memory_mb`.

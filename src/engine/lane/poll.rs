@@ -96,7 +96,8 @@ impl Lane {
             }
             if self.tracks[place].as_deref().is_some_and(Track::is_to_prepare) {
                 // Where the memory does not fit, windows are run whole as before.
-                drop(self.prepare_at(place));
+                let refused = self.prepare_at(place).is_err();
+                self.counters.ahead_refused.add(u64::from(refused));
             }
         }
         self.unprepared = false;

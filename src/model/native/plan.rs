@@ -2,21 +2,20 @@
 
 use std::sync::Arc;
 
-use super::activation::{Activate, Activation};
-use super::conv::{Conv, ConvRun};
+use super::activation::Activation;
+use super::conv::Conv;
 use super::describe;
 use super::gru::{Gru, GruRun};
 use super::linear::{Linear, LinearRun};
 use super::lstm::{Lstm, LstmRun};
-use super::matrix::{Lay, Matrix, Product, Walk};
-use super::norm::{Affine, LayerNorm, Normalize};
-use super::pairs::{PairRun, Pairs};
+use super::matrix::Matrix;
+use super::norm::{Affine, LayerNorm};
+use super::pairs::Pairs;
 use super::pool::Pool;
 use super::rowwise::{Binary, Norm, Scaler, Unary, select};
 use super::scores::{Second, Transform};
 use super::simd::Level;
 use super::sliding::SlidingWindow;
-use super::softmax::Softmax;
 use super::streaming::Streaming;
 use super::tree::Trees;
 use super::units::Units;
@@ -170,16 +169,15 @@ impl Step {
         let (made, rest) = scratch.split_at_mut(self.at);
         let (to, extra) = rest.split_at_mut(self.width);
         match &self.wanted {
-            None => self.apply(level, row, made, to, extra),
+            None => self.make(0..self.units(), level, row, made, to, extra),
             Some(units) => units.iter().for_each(|units| self.make(units.clone(), level, row, made, to, extra)),
         }
     }
 
-    /// Makes the whole result from what was `made` before, with scratch memory apart.
-    pub(super) fn apply(&self, level: Level, row: &[f32], made: &[f32], to: &mut [f32], extra: &mut [f32]) {
+    /// Makes the whole result of a step of which no part can be made alone.
+    pub(super) fn whole(&self, level: Level, row: &[f32], made: &[f32], to: &mut [f32], extra: &mut [f32]) {
         let from = read(row, made, self.from, self.from_width);
         match &self.kernel {
-            Kernel::Copy => to.copy_from_slice(from),
             Kernel::Linear(linear) => level.run(LinearRun { linear, row: from, scores: to }),
             Kernel::Trees(trees) => trees.run(level, from, extra, to),
             Kernel::Scaler(scaler) => scaler.apply(from, to),
@@ -196,25 +194,14 @@ impl Step {
             Kernel::Constant { op, constant, first: true } => op.apply(constant, from, to),
             Kernel::Constant { op, constant, first: false } => op.apply(from, constant, to),
             Kernel::Binary { op, other, other_width } => op.apply(from, read(row, made, *other, *other_width), to),
-            Kernel::Pick { index, fill } => to.iter_mut().zip(index).for_each(|(to, index)| *to = from.get(*index as usize).copied().unwrap_or(*fill)),
             Kernel::Stored(values) => to.copy_from_slice(values),
             Kernel::Select { yes, no } => select(from, read(row, made, *yes, from.len()), read(row, made, *no, from.len()), to),
-            Kernel::Dense { matrix, rows } => {
-                let (walk, lay) = (Walk::plain(*rows, matrix.inputs()), Lay { stride: matrix.outputs(), start: 0 });
-                level.run(Product { matrix, from, walk, to, lay });
-            }
-            Kernel::Conv(conv) => level.run(ConvRun { conv, windows: 0..conv.windows, from, scratch: extra, to }),
             Kernel::Lstm(layer) => level.run(LstmRun { layer, from, scratch: &mut extra[..layer.scratch_len()], to }),
             Kernel::Gru(layer) => level.run(GruRun { layer, from, scratch: &mut extra[..layer.scratch_len()], to }),
-            Kernel::Activation(activation) => level.run(Activate { activation: *activation, from, to }),
-            Kernel::LayerNorm(norm) => level.run(Normalize { norm, from, to }),
-            Kernel::Softmax { columns } => level.run(Softmax { columns: *columns, from, to }),
-            Kernel::Pairs { pairs, other, other_width } => {
-                let b = read(row, made, *other, *other_width);
-                level.run(PairRun { pairs, units: 0..self.units(), a: from, b, scratch: extra, to });
-            }
-            Kernel::Affine(affine) => affine.apply(from, to),
             Kernel::Pool(pool) => pool.apply(from, to),
+            // These are made by their units.
+            Kernel::Copy | Kernel::Conv(_) | Kernel::Dense { .. } | Kernel::Pairs { .. } | Kernel::Pick { .. } => {}
+            Kernel::Affine(_) | Kernel::LayerNorm(_) | Kernel::Softmax { .. } | Kernel::Activation(_) => {}
         }
     }
 

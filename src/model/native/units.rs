@@ -89,17 +89,15 @@ impl Step {
         }
     }
 
-    /// Makes the units of a stretch; `to` is the whole result.
+    /// Makes the units of a stretch from what was `made` before, with scratch memory apart; `to` is the whole result.
     pub(super) fn make(&self, units: Range<usize>, level: Level, row: &[f32], made: &[f32], to: &mut [f32], extra: &mut [f32]) {
-        if units.len() == self.units() {
-            return self.apply(level, row, made, to, extra);
-        }
         let from = read(row, made, self.from, self.from_width);
-        let values = units.start * self.unit()..units.end * self.unit();
-        let to = &mut to[values.clone()];
+        let (values, in_parts) = (units.start * self.unit()..units.end * self.unit(), self.unit() < self.width);
+        let whole = to;
+        let to = &mut whole[values.clone()];
         match &self.kernel {
             Kernel::Conv(conv) => level.run(ConvRun { conv, windows: units, from, scratch: extra, to }),
-            Kernel::Pool(pool) => to.chunks_exact_mut(pool.columns).zip(units).for_each(|(to, window)| pool.window(window, from, to)),
+            Kernel::Pool(pool) if in_parts => to.chunks_exact_mut(pool.columns).zip(units).for_each(|(to, window)| pool.window(window, from, to)),
             Kernel::Dense { matrix, .. } => {
                 let from = &from[units.start * matrix.inputs()..units.end * matrix.inputs()];
                 let (walk, lay) = (Walk::plain(units.len(), matrix.inputs()), Lay { stride: matrix.outputs(), start: 0 });
@@ -113,11 +111,11 @@ impl Step {
             Kernel::Softmax { columns } => level.run(Softmax { columns: *columns, from: &from[values], to }),
             Kernel::Activation(activation) => level.run(Activate { activation: *activation, from: &from[values], to }),
             Kernel::Pick { index, fill } => to.iter_mut().zip(&index[units]).for_each(|(to, index)| *to = from.get(*index as usize).copied().unwrap_or(*fill)),
-            Kernel::Constant { op, constant, first: true } => op.apply(constant, &from[values], to),
-            Kernel::Constant { op, constant, first: false } => op.apply(&from[values], constant, to),
-            Kernel::Binary { op, other, other_width } => op.apply(&from[values.clone()], &read(row, made, *other, *other_width)[values], to),
-            // Copies; the others have one unit.
-            _ => to.copy_from_slice(&from[values]),
+            Kernel::Constant { op, constant, first: true } if in_parts => op.apply(constant, &from[values], to),
+            Kernel::Constant { op, constant, first: false } if in_parts => op.apply(&from[values], constant, to),
+            Kernel::Binary { op, other, other_width } if in_parts => op.apply(&from[values.clone()], &read(row, made, *other, *other_width)[values], to),
+            Kernel::Copy => to.copy_from_slice(&from[values]),
+            _ => self.whole(level, row, made, whole, extra),
         }
     }
 }
