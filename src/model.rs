@@ -23,6 +23,7 @@ pub mod ort;
 pub mod choice;
 pub mod bundle;
 mod describe;
+pub mod carried;
 pub mod instances;
 pub mod switches;
 pub mod store;

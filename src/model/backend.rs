@@ -4,6 +4,7 @@
 //! working copy: scratch memory, or a session of a foreign runtime. Lanes get theirs when a bundle is published, never on the way.
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::error::Result;
@@ -24,6 +25,17 @@ impl Port {
     pub fn width(&self) -> usize {
         self.dims.iter().product()
     }
+}
+
+/// A value that a stateful model carries from step to step: what a step gives is what the next one reads.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Carry {
+    /// Where it stands among the outputs of a step.
+    pub from: Range<usize>,
+    /// Where it stands among the inputs of the next.
+    pub to: Range<usize>,
+    /// What the first step reads there.
+    pub first: Box<[f32]>,
 }
 
 /// A model that can be run.
@@ -65,6 +77,12 @@ pub trait Backend: Send + Sync + fmt::Debug {
     /// For a model of windows that can work ahead of a window's newest row: what one track needs for it. `None` for the others.
     fn ahead(self: Arc<Self>) -> Option<Box<dyn Ahead>> {
         None
+    }
+
+    /// What a stateful model carries from step to step; its row is then the first of its inputs. Empty for the others, of which
+    /// every run stands alone.
+    fn carries(&self) -> &[Carry] {
+        &[]
     }
 
     /// Memory that the model holds, in bytes.

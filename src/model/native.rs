@@ -63,7 +63,41 @@ pub fn compile(graph: &Graph, hint: Option<&[usize]>) -> Result<Arc<dyn Backend>
 ///
 /// Those of [`compile`].
 pub fn compile_for(graph: &Graph, hint: Option<&[usize]>, level: Level) -> Result<Arc<dyn Backend>> {
-    let plan = build::plan(graph, hint, level)?;
+    let plan = build::plan(graph, hint, Carried::Nothing, level)?;
+    Ok(Arc::new(plan))
+}
+
+/// What a graph carries from step to step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Carried<'a> {
+    /// Every run stands alone.
+    Nothing,
+    /// The states of its recurrent layers, of which a step is one row.
+    Layers,
+    /// Its outputs that are inputs of the next step: output, input.
+    Named(&'a [(String, String)]),
+}
+
+/// Compiles one step of a stateful model. With `carry` those outputs (the first of each pair) are inputs of the next step, which begin
+/// with zeros: what PyTorch's exporters write of a module that takes and returns its state. Without any, every LSTM and GRU layer
+/// carries its own state, which begins with what the graph stores, else with zeros; the graph then reads one row, `[1, 1, F]`: what
+/// they write of a module over sequences with a free number of steps. `columns` is F.
+///
+/// # Errors
+///
+/// Those of [`compile`]; OPERATOR too for a graph that carries nothing.
+pub fn compile_step(graph: &Graph, columns: usize, carry: &[(String, String)]) -> Result<Arc<dyn Backend>> {
+    compile_step_for(graph, columns, carry, Level::best())
+}
+
+/// [`compile_step`] for a level of instructions other than the processor's best. All levels give the same bits.
+///
+/// # Errors
+///
+/// Those of [`compile_step`].
+pub fn compile_step_for(graph: &Graph, columns: usize, carry: &[(String, String)], level: Level) -> Result<Arc<dyn Backend>> {
+    let carried = if carry.is_empty() { Carried::Layers } else { Carried::Named(carry) };
+    let plan = build::plan(graph, Some(&[1, columns]), carried, level)?;
     Ok(Arc::new(plan))
 }
 

@@ -9,10 +9,13 @@ use super::view::View;
 use super::{Level, attrs, faulty, linear, shape, shown, tree, unable};
 use crate::error::{Error, Result};
 use crate::model::backend::Port;
+use crate::model::native::Carried;
 use crate::model::onnx_ir::{Graph, ML, Node, Tensor};
+use carry::States;
 
 mod arithmetic;
 mod attention;
+mod carry;
 mod classical;
 mod constants;
 mod convolution;
@@ -61,12 +64,12 @@ impl Slot {
 }
 
 /// Compiles a graph.
-pub(super) fn plan(graph: &Graph, hint: Option<&[usize]>, level: Level) -> Result<Plan> {
+pub(super) fn plan(graph: &Graph, hint: Option<&[usize]>, carried: Carried<'_>, level: Level) -> Result<Plan> {
     refuse_maps(graph)?;
     let needed = needed(graph);
     let nodes: Vec<&Node> = needed.iter().filter_map(|index| graph.nodes.get(*index)).collect();
     known::refuse_unknown(graph, &nodes)?;
-    let mut builder = Builder::new(graph, hint, &nodes, level)?;
+    let mut builder = Builder::new(graph, hint, carried, &nodes, level)?;
     for node in nodes {
         builder.node(node)?;
     }
@@ -99,8 +102,12 @@ fn needed(graph: &Graph) -> BTreeSet<usize> {
 /// A plan while it grows.
 struct Builder<'a> {
     graph: &'a Graph,
-    /// The shape of the input.
-    shape: Vec<usize>,
+    /// The row, then what is carried.
+    inputs: Vec<Port>,
+    /// How many values those have together.
+    input_width: usize,
+    /// What is carried from step to step.
+    states: States<'a>,
     /// Values of the row by name.
     slots: BTreeMap<&'a str, Slot>,
     /// Constants that were computed from others, or from shapes.
@@ -120,19 +127,20 @@ struct Builder<'a> {
 }
 
 impl<'a> Builder<'a> {
-    fn new(graph: &'a Graph, hint: Option<&[usize]>, nodes: &[&Node], level: Level) -> Result<Builder<'a>> {
-        let [input] = graph.inputs.as_slice() else {
-            return Err(unable(format!("the graph has {} inputs where a row is one", graph.inputs.len())));
-        };
+    fn new(graph: &'a Graph, hint: Option<&[usize]>, carried: Carried<'a>, nodes: &[&Node], level: Level) -> Result<Builder<'a>> {
+        let input = carry::row(graph, carried)?;
         if input.elem_type != FLOAT {
             return Err(unable(format!("the graph's input {} is not float32; export it with a float32 input", shown(&input.name))));
         }
         let shape = shape::of_input(input, hint)?;
         let slots = BTreeMap::from([(input.name.as_str(), Slot::plain(Place::Row(0), shape.clone()))]);
         let neural = known::is_neural(nodes, &shape);
-        Ok(Builder {
+        let (input_width, inputs) = (shape::width(&shape), vec![Port { name: input.name.clone(), dims: shape }]);
+        let mut builder = Builder {
             graph,
-            shape,
+            inputs,
+            input_width,
+            states: States::new(carried),
             slots,
             folded: BTreeMap::new(),
             folded_len: 0,
@@ -143,7 +151,9 @@ impl<'a> Builder<'a> {
             weights: 0,
             next: 0,
             scratch_len: 0,
-        })
+        };
+        builder.name_carried()?;
+        Ok(builder)
     }
 
     fn node(&mut self, node: &'a Node) -> Result<()> {
@@ -262,11 +272,11 @@ impl<'a> Builder<'a> {
         if ports.is_empty() {
             return Err(unable("the graph has no float32 output"));
         }
-        let inputs = self.graph.inputs.iter().map(|input| Port { name: input.name.clone(), dims: self.shape.clone() }).collect();
-        let (input_width, scratch_len) = (shape::width(&self.shape), self.scratch_len);
+        let carries = self.finish_carried(&mut ports, &mut places)?;
+        let (inputs, input_width, scratch_len) = (self.inputs, self.input_width, self.scratch_len);
         let outputs = places.iter().zip(&ports).map(|(place, port): (&Place, &Port)| (*place, port.width()));
         let wanted = demanded(&self.steps, outputs, scratch_len);
         self.steps.iter_mut().zip(wanted).for_each(|(step, wanted)| step.wanted = wanted);
-        Ok(Plan { inputs, input_width, steps: self.steps, ports, places, scratch_len, level: self.level })
+        Ok(Plan { inputs, input_width, steps: self.steps, ports, places, carries, scratch_len, level: self.level })
     }
 }

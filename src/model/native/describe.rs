@@ -34,8 +34,11 @@ pub(super) fn summary(plan: &Plan) -> String {
     let mut groups: Vec<String> = parts.chunk_by(|a, b| a.0 == b.0 && !a.0.is_empty()).map(group).collect();
     let sequence = plan.steps.iter().any(|step| matches!(step.kernel, Kernel::Lstm(_) | Kernel::Gru(_) | Kernel::Conv(_)));
     if sequence && let Some(first) = groups.first_mut() {
-        let dims: Vec<String> = plan.inputs.iter().flat_map(|input| &input.dims).filter(|dim| **dim != 1).map(ToString::to_string).collect();
+        let dims: Vec<String> = plan.inputs.iter().take(1).flat_map(|input| &input.dims).filter(|dim| **dim != 1).map(ToString::to_string).collect();
         *first = format!("{first} on {}", dims.join(" x "));
+    }
+    if !plan.carries.is_empty() {
+        groups.push(format!("{} values carried", plan.carries.iter().map(|carry| carry.to.len()).sum::<usize>()));
     }
     groups.join("; ")
 }

@@ -5,7 +5,7 @@ use std::mem::swap;
 use super::block::{Block, WIDTH, both, each, sigmoid, tanh};
 use super::matrix::Lay;
 use super::matrix::Matrix;
-use super::recurrent::{Size, begin, know, project};
+use super::recurrent::{Initial, Size, begin, know, project};
 use super::simd::Work;
 use super::sums::{Four, PANEL, Registers, Sums, ZEROS};
 
@@ -26,8 +26,8 @@ pub(super) struct Gru {
     pub(super) candidate: Matrix,
     /// The reset gate scales the state's product instead of the state.
     pub(super) linear_before_reset: bool,
-    /// The initial state; empty for zeros.
-    pub(super) hidden: Vec<f32>,
+    /// The state that the first step begins with.
+    pub(super) hidden: Initial,
 }
 
 impl Gru {
@@ -42,7 +42,7 @@ impl Gru {
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
-        self.input.memory_bytes() + self.early.memory_bytes() + self.candidate.memory_bytes() + 4 * self.hidden.len()
+        self.input.memory_bytes() + self.early.memory_bytes() + self.candidate.memory_bytes() + self.hidden.memory_bytes()
     }
 }
 
@@ -50,6 +50,8 @@ impl Gru {
 pub(super) struct GruRun<'a> {
     pub(super) layer: &'a Gru,
     pub(super) from: &'a [f32],
+    /// The state that it begins with.
+    pub(super) first: &'a [f32],
     pub(super) scratch: &'a mut [f32],
     pub(super) to: &'a mut [f32],
 }
@@ -57,14 +59,14 @@ pub(super) struct GruRun<'a> {
 impl Work for GruRun<'_> {
     #[inline(always)]
     fn run<R: Registers>(self) {
-        let Gru { size, input, hidden, .. } = self.layer;
+        let Gru { size, input, .. } = self.layer;
         let (projected, states) = self.scratch.split_at_mut(size.steps * input.outputs());
         project::<R>(input, *size, self.from, projected);
         let (states, _) = states.as_chunks_mut::<WIDTH>();
         let (gates, states) = states.split_at_mut(2 * size.blocks());
         let (update, reset) = gates.split_at_mut(size.blocks());
         let (mut before, mut after) = states[..2 * size.blocks()].split_at_mut(size.blocks());
-        begin(before, hidden);
+        begin(before, self.first);
         let rows = projected.chunks_exact(input.outputs()).zip(self.to.chunks_exact_mut(size.hidden));
         for (projected, output) in rows {
             let projected = projected.as_chunks().0;
@@ -208,7 +210,7 @@ impl Gru {
     /// The state of a window that begins.
     #[inline(always)]
     pub(super) fn begin(&self, state: &mut [Block]) {
-        begin(state, &self.hidden);
+        begin(state, self.hidden.stored().unwrap_or_default());
     }
 
     /// The next state, from both parts of the gates.

@@ -5,7 +5,7 @@ use std::mem::swap;
 use super::block::{Block, WIDTH, both, each, sigmoid, tanh};
 use super::matrix::Lay;
 use super::matrix::Matrix;
-use super::recurrent::{Size, begin, know, project};
+use super::recurrent::{Initial, Size, begin, know, project};
 use super::simd::Work;
 use super::sums::{Four, PANEL, Registers, Sums, ZEROS};
 
@@ -20,10 +20,9 @@ pub(super) struct Lstm {
     pub(super) input: Matrix,
     /// Of the state.
     pub(super) state: Matrix,
-    /// The initial state; empty for zeros.
-    pub(super) hidden: Vec<f32>,
-    /// The initial cell; empty for zeros.
-    pub(super) cell: Vec<f32>,
+    /// The state and the cell that the first step begins with.
+    pub(super) hidden: Initial,
+    pub(super) cell: Initial,
 }
 
 impl Lstm {
@@ -38,7 +37,7 @@ impl Lstm {
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
-        self.input.memory_bytes() + self.state.memory_bytes() + 4 * (self.hidden.len() + self.cell.len())
+        self.input.memory_bytes() + self.state.memory_bytes() + self.hidden.memory_bytes() + self.cell.memory_bytes()
     }
 }
 
@@ -46,6 +45,8 @@ impl Lstm {
 pub(super) struct LstmRun<'a> {
     pub(super) layer: &'a Lstm,
     pub(super) from: &'a [f32],
+    /// The state and the cell that it begins with.
+    pub(super) first: [&'a [f32]; 2],
     pub(super) scratch: &'a mut [f32],
     pub(super) to: &'a mut [f32],
 }
@@ -53,7 +54,7 @@ pub(super) struct LstmRun<'a> {
 impl Work for LstmRun<'_> {
     #[inline(always)]
     fn run<R: Registers>(self) {
-        let Lstm { size, input, hidden, cell: first_cell, .. } = self.layer;
+        let (Lstm { size, input, .. }, [hidden, first_cell]) = (self.layer, self.first);
         let (projected, states) = self.scratch.split_at_mut(size.steps * input.outputs());
         project::<R>(input, *size, self.from, projected);
         let (states, _) = states.as_chunks_mut::<WIDTH>();
@@ -111,8 +112,8 @@ impl Lstm {
     /// The state and cell of a window that begins.
     #[inline(always)]
     pub(super) fn begin(&self, state: &mut [Block], cell: &mut [Block]) {
-        begin(state, &self.hidden);
-        begin(cell, &self.cell);
+        begin(state, self.hidden.stored().unwrap_or_default());
+        begin(cell, self.cell.stored().unwrap_or_default());
     }
 
     /// The next state and cell, from both parts of the gates.

@@ -20,7 +20,7 @@ use super::streaming::Streaming;
 use super::tree::Trees;
 use super::units::Units;
 use crate::error::Result;
-use crate::model::backend::{Ahead, Backend, Instance, Port};
+use crate::model::backend::{Ahead, Backend, Carry, Instance, Port};
 use crate::model::denormals;
 use crate::model::watchdog::RunLimit;
 use crate::types::prediction::backend;
@@ -114,6 +114,15 @@ pub(super) enum Kernel {
 }
 
 impl Kernel {
+    /// Where a recurrent layer's first state lies, of each part that a run brings, and how many values a part has.
+    pub(super) fn first_states(&self) -> ([Option<Place>; 2], usize) {
+        match self {
+            Kernel::Lstm(layer) => ([layer.hidden.place(), layer.cell.place()], layer.size.hidden),
+            Kernel::Gru(layer) => ([layer.hidden.place(), None], layer.size.hidden),
+            _ => ([None; 2], 0),
+        }
+    }
+
     /// How many multiplications and additions a run takes, of the kernels whose number is not that of their values.
     pub(super) fn cost(&self) -> u64 {
         let product = |factors: &[usize]| factors.iter().fold(1_u64, |product, factor| product.saturating_mul(*factor as u64));
@@ -149,7 +158,10 @@ impl Step {
         match &self.kernel {
             Kernel::Binary { other, .. } | Kernel::Pairs { other, .. } => [Some(self.from), Some(*other), None],
             Kernel::Select { yes, no } => [Some(self.from), Some(*yes), Some(*no)],
-            _ => [Some(self.from), None, None],
+            kernel => {
+                let ([state, cell], _) = kernel.first_states();
+                [Some(self.from), state, cell]
+            }
         }
     }
 
@@ -196,8 +208,14 @@ impl Step {
             Kernel::Binary { op, other, other_width } => op.apply(from, read(row, made, *other, *other_width), to),
             Kernel::Stored(values) => to.copy_from_slice(values),
             Kernel::Select { yes, no } => select(from, read(row, made, *yes, from.len()), read(row, made, *no, from.len()), to),
-            Kernel::Lstm(layer) => level.run(LstmRun { layer, from, scratch: &mut extra[..layer.scratch_len()], to }),
-            Kernel::Gru(layer) => level.run(GruRun { layer, from, scratch: &mut extra[..layer.scratch_len()], to }),
+            Kernel::Lstm(layer) => {
+                let first = [&layer.hidden, &layer.cell].map(|first| first.of(row, made, layer.size.hidden));
+                level.run(LstmRun { layer, from, first, scratch: &mut extra[..layer.scratch_len()], to });
+            }
+            Kernel::Gru(layer) => {
+                let first = layer.hidden.of(row, made, layer.size.hidden);
+                level.run(GruRun { layer, from, first, scratch: &mut extra[..layer.scratch_len()], to });
+            }
             Kernel::Pool(pool) => pool.apply(from, to),
             // These are made by their units.
             Kernel::Copy | Kernel::Conv(_) | Kernel::Dense { .. } | Kernel::Pairs { .. } | Kernel::Pick { .. } => {}
@@ -241,6 +259,7 @@ pub(super) struct Plan {
     pub(super) ports: Vec<Port>,
     /// Where each port's values lie after the last step.
     pub(super) places: Vec<Place>,
+    pub(super) carries: Vec<Carry>,
     pub(super) scratch_len: usize,
     pub(super) level: Level,
 }
@@ -303,7 +322,7 @@ impl Backend for Plan {
     }
 
     fn bits(&self) -> u16 {
-        backend::NATIVE
+        if self.carries.is_empty() { backend::NATIVE } else { backend::NATIVE | backend::STATEFUL }
     }
 
     fn inputs(&self) -> &[Port] {
@@ -328,6 +347,10 @@ impl Backend for Plan {
     fn ahead(self: Arc<Self>) -> Option<Box<dyn Ahead>> {
         let sliding = SlidingWindow::of(self.clone()).map(|ahead| Box::new(ahead) as Box<dyn Ahead>);
         sliding.or_else(|| Streaming::of(self).map(|ahead| Box::new(ahead) as Box<dyn Ahead>))
+    }
+
+    fn carries(&self) -> &[Carry] {
+        &self.carries
     }
 
     fn memory_bytes(&self) -> usize {

@@ -5,6 +5,7 @@
 
 use super::block::{Block, WIDTH, blocks};
 use super::matrix::{Lay, Matrix, Product, Walk};
+use super::plan::{Place, read};
 use super::simd::Work;
 use super::sums::Registers;
 
@@ -23,6 +24,44 @@ impl Size {
     /// Blocks of units, the last one filled.
     pub(super) fn blocks(&self) -> usize {
         blocks(self.hidden)
+    }
+}
+
+/// What a layer's state is before its first step.
+#[derive(Debug)]
+pub(super) enum Initial {
+    /// These numbers; empty for zeros.
+    Stored(Vec<f32>),
+    /// What lies here when the layer runs.
+    At(Place),
+}
+
+impl Initial {
+    /// The numbers that are known beforehand; `None` where a run brings them.
+    pub(super) fn stored(&self) -> Option<&[f32]> {
+        match self {
+            Initial::Stored(values) => Some(values),
+            Initial::At(_) => None,
+        }
+    }
+
+    pub(super) fn place(&self) -> Option<Place> {
+        match self {
+            Initial::Stored(_) => None,
+            Initial::At(place) => Some(*place),
+        }
+    }
+
+    /// The numbers of a run of a layer with so many units.
+    pub(super) fn of<'a>(&'a self, row: &'a [f32], made: &'a [f32], hidden: usize) -> &'a [f32] {
+        match self {
+            Initial::Stored(values) => values,
+            Initial::At(place) => read(row, made, *place, hidden),
+        }
+    }
+
+    pub(super) fn memory_bytes(&self) -> usize {
+        4 * self.stored().map_or(0, <[f32]>::len)
     }
 }
 

@@ -85,6 +85,11 @@ impl Step {
             }
             Kernel::Select { yes, no } => [self.from, *yes, *no].into_iter().for_each(|place| visit(place, 0..self.from_width)),
             Kernel::Stored(_) => (),
+            Kernel::Lstm(_) | Kernel::Gru(_) => {
+                visit(self.from, 0..self.from_width);
+                let (first, hidden) = self.kernel.first_states();
+                first.into_iter().flatten().for_each(|place| visit(place, 0..hidden));
+            }
             _ => visit(self.from, 0..self.from_width),
         }
     }

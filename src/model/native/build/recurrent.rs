@@ -2,7 +2,7 @@
 
 use super::{Builder, Kernel, Node, Place, Result, Slot, attrs, faulty, shown, unable};
 use crate::model::native::matrix::Matrix;
-use crate::model::native::recurrent::{Size, column, unit};
+use crate::model::native::recurrent::{Initial, Size, column, unit};
 use crate::model::native::view::View;
 use crate::model::native::{gru, lstm};
 use crate::model::onnx_ir::Attr;
@@ -55,12 +55,15 @@ impl<'a> Builder<'a> {
             |unit, gate| stored.input_bias(gate, unit) + stored.state_bias(GATES, gate, unit),
         )?;
         let state = matrix(size.hidden, GATES, size, |input, unit, gate| stored.of_state(gate, unit, input), |_, _| 0.0)?;
-        let (hidden, cell) = (self.initial(node, 5, size)?, self.initial(node, 6, size)?);
+        let (hidden, cell) = (self.first(node, 5, size)?, self.first(node, 6, size)?);
+        let ends = [hidden.place(), cell.place()];
         let layer = lstm::Lstm { size, input, state, hidden, cell };
         let width = layer.width();
         let made = self.push(Kernel::Lstm(layer), &value, vec![width])?;
         self.name_states(node, made.place, size)?;
         let cell = Slot::plain(made.place.shifted(size.steps * size.hidden), vec![1, 1, size.hidden]);
+        self.leave(ends[0], made.place.shifted((size.steps - 1) * size.hidden));
+        self.leave(ends[1], cell.place);
         self.name(node, 2, cell);
         Ok(())
     }
@@ -91,10 +94,12 @@ impl<'a> Builder<'a> {
                 if linear_before_reset { stored.state_bias(GATES, gru::EARLY, unit) } else { 0.0 }
             },
         )?;
-        let hidden = self.initial(node, 5, size)?;
+        let hidden = self.first(node, 5, size)?;
+        let end = hidden.place();
         let layer = gru::Gru { size, input, early, candidate, linear_before_reset, hidden };
         let width = layer.width();
         let made = self.push(Kernel::Gru(layer), &value, vec![width])?;
+        self.leave(end, made.place.shifted(width - size.hidden));
         self.name_states(node, made.place, size)
     }
 
@@ -146,12 +151,23 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// An initial state; empty where it is left out or all zeros.
-    fn initial(&self, node: &Node, input: usize, size: Size) -> Result<Vec<f32>> {
+    /// What a layer's state or cell begins with: what the graph computes or is given, else stored numbers, which a stateful model
+    /// begins with and then carries on.
+    fn first(&mut self, node: &Node, input: usize, size: Size) -> Result<Initial> {
         let what = shown(&node.title());
         if node.inputs.get(input).is_some_and(|name| self.slots.contains_key(name.as_str())) {
-            return Err(unable(format!("{what} begins with a state that the graph computes; begin with zeros or with stored numbers")));
+            let state = self.slot(node, input)?;
+            let fits = state.width() == size.hidden;
+            let wrong = || faulty(format!("{what} begins with a state with dimensions {:?} for {} units", state.shape(), size.hidden));
+            return if fits { Ok(Initial::At(state.place)) } else { Err(wrong()) };
         }
+        let stored = self.stored_state(node, input, size)?;
+        Ok(self.carried(&what, input, stored, size.hidden))
+    }
+
+    /// A stored state; empty where it is left out or all zeros.
+    fn stored_state(&self, node: &Node, input: usize, size: Size) -> Result<Vec<f32>> {
+        let what = shown(&node.title());
         let Some(state) = self.optional(node, input)? else { return Ok(Vec::new()) };
         let values = state.as_f32().filter(|values| values.len() == size.hidden && values.iter().all(|value| value.is_finite()));
         let values = values.ok_or_else(|| faulty(format!("{what} has an initial state with dimensions {:?} for {} units", state.dims, size.hidden)))?;

@@ -18,6 +18,8 @@ pub(super) enum Layer<'a> {
 impl<'a> Layer<'a> {
     pub(super) fn of(kernel: &'a Kernel) -> Option<Layer<'a>> {
         match kernel {
+            // A window that begins with what the run brings has no lanes that have begun before.
+            kernel if kernel.first_states().0 != [None; 2] => None,
             Kernel::Lstm(layer) => Some(Layer::Lstm(layer)),
             Kernel::Gru(layer) if layer.linear_before_reset => Some(Layer::Gru(layer)),
             _ => None,
