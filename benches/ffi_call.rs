@@ -11,6 +11,9 @@ mod chost;
 #[path = "../tests/support/onnx.rs"]
 #[allow(dead_code, reason = "scenarios use the rest")]
 mod onnx;
+#[path = "../tests/support/steps.rs"]
+#[allow(dead_code, clippy::expect_used, reason = "scenarios use the rest, and a bench fails by panicking")]
+mod steps;
 
 use std::hint::black_box;
 use std::path::Path;

@@ -14,7 +14,7 @@ use support::{Market, SLOT};
 
 fn store(c: &mut Criterion) {
     let (_engine, bundle) = support::bundle("sim/v1");
-    let store = Store::new(RunPolicy { limit: RunLimit::none() });
+    let store = Store::new(RunPolicy::new(RunLimit::none()));
     let item = [Publish { slot: SLOT.into(), bundle, replace: false }];
     store.publish(&item, 64, true).unwrap();
     let mut readers = store.readers();

@@ -704,7 +704,8 @@ typedef struct foretick_member_t {
     // Written by the library.
     uint32_t struct_size;
     // OK; MODEL_OUTPUT; DEADLINE, BACKEND, CLOSING from a foreign backend; WRONG_STATE for a member that was not run: it is off,
-    // outside the phase's set, or the row did not permit it. A meta-model without one of its values: as who owes it.
+    // outside the phase's set, or the row did not permit it; NO_PREDICTION for a stateful one whose state began anew with this
+    // generation and has not read as many rows as a window has. A meta-model without one of its values: as who owes it.
     foretick_status_t status;
     // Number in the manifest.
     uint16_t member;

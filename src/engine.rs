@@ -6,6 +6,7 @@
 mod ahead;
 mod answer;
 mod caller_row;
+mod carry;
 mod describe;
 mod extractor;
 mod feed;
@@ -124,8 +125,12 @@ impl Engine {
     /// Publishes bundles under slots, all or none; answers the generations.
     ///
     /// # Errors
-    /// `SCHEMA_DIFFERS` with the diff, `ROLES`, `CONFLICT`, `LIMIT`, `INVALID_ARGUMENT`.
+    /// `SCHEMA_DIFFERS` with the diff, `ROLES`, `CONFLICT`, `INVALID_ARGUMENT`; `LIMIT` too when the states that stateful models carry of
+    /// the tracks that are open do not fit under `limits.memory_mb`.
     pub fn publish(&self, items: &[Publish]) -> Result<Vec<u64>> {
+        if let bytes @ 1.. = items.iter().map(|item| self.shared.store.carried_bytes(&item.slot, &item.bundle)).sum() {
+            self.shared.check_memory(bytes)?;
+        }
         self.shared.store.publish(items, self.shared.config.limits.slots, self.shared.config.keep_previous)
     }
 

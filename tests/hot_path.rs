@@ -215,3 +215,32 @@ fn networks_allocate_nothing_in_a_run() {
     }
     assert!(checked >= 60 && ran_ahead >= 20, "{checked} {ran_ahead}");
 }
+
+/// Steps that are asked for, and those that wait until the window is full of them; a swap, whose new state is replayed.
+#[test]
+fn stateful_models_allocate_nothing() {
+    let features = "[{ op = \"volume\", scale = [\"zscore\"] }, { op = [\"open\", \"close\"], scale = [\"zscore\"] }]";
+    let options = |version| Options {
+        version,
+        features: features.into(),
+        weights: vec![0.01; 3],
+        members: vec![bundle::Member::new("net", bundle::Graph::Step("lstm_2.layers")).with("state = \"replay\"")],
+        ..Options::default()
+    };
+    let (mut bench, track) = support::bench::Bench::start(&options(1));
+    let allocations: u64 = (0..200)
+        .map(|minute| {
+            if minute == 100 {
+                bench.publish(&options(2)).unwrap();
+            }
+            let bar = support::bench::bar(bench.stream, minute, 1.0 + (minute % 3) as f64);
+            let (p, calls, _) = counted(|| {
+                bench.lane.push(bar.slots()).expect("a valid bar");
+                (minute % 30 < 20 || minute == 100).then(|| bench.lane.predict(track, bar.head.known_ns).expect("the track is open"))
+            });
+            assert!(p.is_none_or(|p| minute < 4 || p.members_used == 2), "{minute}: {p:?}");
+            if minute == 0 { 0 } else { calls }
+        })
+        .sum();
+    assert_eq!(allocations, 0);
+}

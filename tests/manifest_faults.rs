@@ -216,6 +216,22 @@ fn changed(text: &str, changes: &[(&str, &str, &str)]) {
 }
 
 #[test]
+fn what_a_member_carries_is_checked() {
+    let (m, meta) = ("m = { file = \"m.onnx\"", "meta = { file = \"meta.onnx\"");
+    let with = |keys: &str| format!("m = {{ {keys}, file = \"m.onnx\"");
+    changed(
+        &whole(),
+        &[
+            (m, &with("carry = { hn = \"h0\" }"), "models.m.carry: only a member with state = \"reset\" or \"replay\" carries something"),
+            (m, &with("state = \"forever\""), "models.m.state: \"forever\""),
+            (m, &with("state = \"reset\", carry = {}"), "models.m.carry: names at least one output with the input that it is in the next step"),
+            (m, &with("state = \"replay\", backend = \"ort\""), "models.m.backend: native kernels alone carry a state"),
+            (meta, "meta = { state = \"reset\", file = \"meta.onnx\"", "models.meta.input: a stateful model (state = \"reset\") reads one row a step"),
+        ],
+    );
+}
+
+#[test]
 fn a_meta_models_reads_are_checked() {
     let reads = "reads = [\"lr.up\", \"m.up\"]";
     changed(

@@ -151,7 +151,7 @@ fn publishes_at_once_get_numbers_of_their_own_and_the_last_serves() {
 #[test]
 fn replaced_generations_are_freed_by_collect_and_never_by_a_reader() {
     let bench = Bench::with("");
-    let (store, bundle) = (Store::new(RunPolicy { limit: RunLimit::none() }), open(&bench.engine, &version(1)).unwrap());
+    let (store, bundle) = (Store::new(RunPolicy::new(RunLimit::none())), open(&bench.engine, &version(1)).unwrap());
     let publish = || store.publish(&[item("s", &bundle)], 64, false).unwrap();
     publish();
     let held = Arc::strong_count(&bundle);
@@ -174,7 +174,7 @@ fn replaced_generations_are_freed_by_collect_and_never_by_a_reader() {
 fn one_earlier_generation_is_kept_unless_it_is_replaced() {
     let bench = Bench::with("");
     let kept = |keep: bool, replace: bool| {
-        let (store, old) = (Store::new(RunPolicy { limit: RunLimit::none() }), open(&bench.engine, &version(1)).unwrap());
+        let (store, old) = (Store::new(RunPolicy::new(RunLimit::none())), open(&bench.engine, &version(1)).unwrap());
         let new = open(&bench.engine, &version(2)).unwrap();
         store.publish(&[item("s", &old)], 64, keep).unwrap();
         store.publish(&[Publish { replace, ..item("s", &new) }], 64, keep).unwrap();

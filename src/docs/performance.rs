@@ -35,6 +35,13 @@
 //!   that row is known from the plan and is made again when it comes: a few rows of each convolution.
 //! - **Transformers** that are not causal depend on the newest row everywhere, so nothing is worked ahead for them.
 //!
+//! # Stateful models: one row a step
+//!
+//! A model that carries its state ([`crate::model::carried::CarriedState`]) has nothing to work ahead and nothing to run again: a step is
+//! one row of each layer. It is another model than one over windows, so the two are never compared as one. The state is a copy of a
+//! few hundred values, so a track's memory and a snapshot grow by those alone. Its layers run both products on the clock, which a window worked
+//! ahead does not: the answer itself takes longer than that one's, and all of the work is a window's divided by its rows.
+//!
 //! # Only what is asked for
 //!
 //! From the outputs backwards every step learns which units of its result anybody reads; the rest is not made. Of an encoder whose

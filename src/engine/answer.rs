@@ -30,7 +30,8 @@ pub struct MemberAnswer {
     /// Number of the output.
     pub output: usize,
     /// OK; MODEL_OUTPUT; what the backend said (BACKEND, DEADLINE, CLOSING); WRONG_STATE for a member that was not run, because
-    /// it is switched off, stands outside the phase's set, or the row did not permit it. A meta-model that a value is missing
+    /// it is switched off, stands outside the phase's set, or the row did not permit it; NO_PREDICTION for a stateful one whose state
+    /// began anew with this generation and has not read as many rows as a window has. A meta-model that a value is missing
     /// for has the status of the first member that owes it one.
     pub status: Status,
     /// Its value: a probability, or in the output's unit; NaN without one.

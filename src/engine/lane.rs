@@ -4,12 +4,14 @@ mod ask;
 mod envelope;
 mod poll;
 mod snapshot;
+mod states;
 mod warm;
 
 use std::fmt;
 use std::sync::Arc;
 
 use super::caller_row::RowRoom;
+use super::carry::{self, Moment, follow};
 use super::feed::{Feed, Row};
 use super::past::Seen;
 use super::registry::{LaneInfo, Shared, TrackInfo};
@@ -148,7 +150,8 @@ impl Lane {
         let mut track = Track::open(&self.readers.enter()[reader].generation, reader, streams, &names, flags)?;
         self.row_room.fit(track.feed.schema.width());
         track.counted_bytes = track.memory_bytes();
-        self.shared.check_memory(track.counted_bytes)?;
+        let carried_bytes = self.readers.enter()[reader].generation.bundle.carried_bytes();
+        self.shared.check_memory(track.counted_bytes + carried_bytes)?;
         let number = self.shared.take_track()?;
         self.shared.add_memory(track.counted_bytes);
         let place = self.tracks.iter().position(Option::is_none).unwrap_or(self.tracks.len());
@@ -157,13 +160,25 @@ impl Lane {
             self.due.reserve(self.tracks.len() - self.due.len());
         }
         self.shared.tracks.lock().push(TrackInfo { number, lane: self.number, slot: slot.to_owned(), streams: streams.to_vec() });
-        track.number = number;
+        (track.number, track.room) = (number, self.take_room(reader));
         self.tracks[place] = Some(Box::new(track));
         for (role, stream) in streams.iter().enumerate() {
             let listeners = &mut self.route(*stream).listeners;
             listeners.insert(listeners.partition_point(|listener| *listener < (place, role)), (place, role));
         }
         Ok(TrackId { number, place: place as u32 })
+    }
+
+    /// A room for the states of one more track on a slot.
+    fn take_room(&mut self, reader: usize) -> usize {
+        let mut free = vec![true; self.tracks.len()];
+        for track in self.tracks.iter().flatten().filter(|track| track.reader == reader) {
+            free.get_mut(track.room).into_iter().for_each(|free| *free = false);
+        }
+        let room = free.iter().position(|free| *free).unwrap_or(free.len());
+        self.shared.store.make_room(&mut self.readers, reader, room + 1);
+        carry::open(&mut self.readers.enter()[reader], room);
+        room
     }
 
     /// Place of a slot among those that the lane reads.
@@ -282,7 +297,7 @@ impl Lane {
         for (place, role) in &route.listeners {
             let Some(track) = &mut self.tracks[*place] else { continue };
             track.past.seen = Seen::Live;
-            let mut closing = Closing::of(track, *place, counters);
+            let mut closing = Closing::of(track, *place, counters, &mut self.readers);
             let mut on_step = |feed: &Feed| closing.step(feed, on_row);
             match refused {
                 None => skipped |= track.feed.apply(event, head, *role, counters, &mut on_step),
@@ -355,7 +370,7 @@ impl Lane {
         for (place, track) in self.tracks.iter_mut().enumerate() {
             let Some(track) = track else { continue };
             track.past.advance();
-            let mut closing = Closing::of(track, place, &self.counters);
+            let mut closing = Closing::of(track, place, &self.counters, &mut self.readers);
             track.feed.advance(until_ns, &self.counters, &mut |feed: &Feed| closing.step(feed, on_row));
             if closing.closed > 0 {
                 closed += closing.closed;
@@ -372,7 +387,7 @@ impl Lane {
         let mut closed = 0;
         for (place, _) in &route.listeners {
             let Some(track) = &mut self.tracks[*place] else { continue };
-            let mut closing = Closing::of(track, *place, &self.counters);
+            let mut closing = Closing::of(track, *place, &self.counters, &mut self.readers);
             track.feed.pass(known_ns, 0, &self.counters, &mut |feed: &Feed| closing.step(feed, on_row));
             if closing.closed > 0 {
                 closed += closing.closed;
@@ -408,17 +423,41 @@ struct Closing<'c> {
     due: bool,
     closed: u32,
     counters: &'c LaneCounters,
+    states: States<'c>,
+}
+
+/// Where a track's states are.
+struct States<'c> {
+    readers: &'c mut Readers,
+    reader: usize,
+    room: usize,
+}
+
+impl<'c> States<'c> {
+    fn of(track: &Track, readers: &'c mut Readers) -> States<'c> {
+        States { readers, reader: track.reader, room: track.room }
+    }
+
+    /// A step has closed.
+    #[inline]
+    fn follow(&mut self, feed: &Feed) {
+        if let Some(instances) = self.readers.enter().get_mut(self.reader) {
+            follow(instances, self.room, feed, Moment::Closed);
+        }
+    }
 }
 
 impl<'c> Closing<'c> {
-    fn of(track: &Track, place: usize, counters: &'c LaneCounters) -> Closing<'c> {
-        Closing { id: TrackId { number: track.number, place: place as u32 }, due: track.due, closed: 0, counters }
+    fn of(track: &Track, place: usize, counters: &'c LaneCounters, readers: &'c mut Readers) -> Closing<'c> {
+        let states = States::of(track, readers);
+        Closing { id: TrackId { number: track.number, place: place as u32 }, due: track.due, closed: 0, counters, states }
     }
 
     #[inline]
     fn step(&mut self, feed: &Feed, on_row: &mut impl FnMut(TrackId, Row<'_>)) {
         self.counters.unasked.add(u64::from(self.due || self.closed > 0));
         self.closed += 1;
+        self.states.follow(feed);
         if let Ok(row) = feed.row() {
             on_row(self.id, row);
         }

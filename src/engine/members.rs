@@ -2,6 +2,8 @@
 
 use super::ahead::WorkedAhead;
 use super::answer::{Answer, MemberAnswer};
+use super::carry::follow_and_answer;
+use super::feed::Feed;
 use crate::clock::Timer;
 use crate::error::Status;
 use crate::features::spec::Schema;
@@ -25,6 +27,8 @@ pub struct Rows<'a> {
 pub(super) struct Runners<'a> {
     pub instances: &'a mut Instances,
     pub ahead: &'a mut WorkedAhead,
+    /// Room of the track's states, and the rows that they follow; `None` for a row of the caller's.
+    pub carried: Option<(usize, &'a Feed)>,
     pub counters: &'a LaneCounters,
 }
 
@@ -43,14 +47,21 @@ impl Answer {
     /// Runs the members of a set and notes each one's value for every output that it gives; the others were not run. `timer`
     /// is there when they are timed.
     pub(super) fn run_members(&mut self, runners: &mut Runners<'_>, running: MemberSet, rows: Rows<'_>, timer: Option<Timer>) {
-        let Runners { instances, ahead: worked, counters } = runners;
-        let Instances { generation, members, input, out } = &mut **instances;
+        let Runners { instances, ahead: worked, carried: followed, counters } = runners;
+        let Instances { generation, members, input, out, carried, .. } = &mut **instances;
         let (bundle, mut start) = (&generation.bundle, 0);
+        let mut states = followed.and_then(|(room, _)| carried.get_mut(room)).into_iter().flat_map(|states| states.iter_mut()).peekable();
         for ((number, member), instance) in bundle.members.iter().enumerate().zip(members) {
             let (earlier, own) = self.members.split_at_mut(start);
             let own = &mut own[..member.places.len()];
             start += own.len();
             let before = timer.map_or(0, |timer| timer.elapsed_ns());
+            if let (Some(state), Some((_, feed))) = (states.next_if(|state| state.member == number), followed.as_ref()) {
+                let ran = follow_and_answer(state, bundle, &mut **instance, feed, running.contains(number));
+                let compute_ns = timer.map_or(0, |timer| timer.elapsed_ns() - before);
+                note(member, ran, state.out(), compute_ns, member.backend.bits(), own);
+                continue;
+            }
             let (input, out) = (&mut input[..member.backend.input_width()], &mut out[..member.backend.output_width()]);
             let filled = if running.contains(number) { fill(member, &bundle.schema, earlier, rows, input) } else { Err(Status::WrongState) };
             let ahead = filled.ok().and_then(|()| worked.answer(generation, number, input, out));
@@ -60,13 +71,17 @@ impl Answer {
             };
             let how = counted(counters, ahead);
             let compute_ns = timer.map_or(0, |timer| timer.elapsed_ns() - before);
-            for (place, answer) in member.places.iter().zip(own) {
-                let value = ran.and_then(|()| member.spec.form.value(f64::from(out[*place])).ok_or(Status::ModelOutput));
-                (answer.status, answer.value) = value.map_or_else(|status| (status, f64::NAN), |value| (Status::Ok, value));
-                (answer.weight, answer.compute_ns) = (0.0, compute_ns);
-                answer.backend = member.backend.bits() | how;
-            }
+            note(member, ran, out, compute_ns, member.backend.bits() | how, own);
         }
+    }
+}
+
+/// Notes a member's value for every output that it gives, of what its run gave.
+fn note(member: &Member, ran: Result<(), Status>, out: &[f32], compute_ns: u32, backend: u16, own: &mut [MemberAnswer]) {
+    for (place, answer) in member.places.iter().zip(own) {
+        let value = ran.and_then(|()| member.spec.form.value(f64::from(out[*place])).ok_or(Status::ModelOutput));
+        (answer.status, answer.value) = value.map_or_else(|status| (status, f64::NAN), |value| (Status::Ok, value));
+        (answer.weight, answer.compute_ns, answer.backend) = (0.0, compute_ns, backend);
     }
 }
 
@@ -99,7 +114,7 @@ fn fill(member: &Member, schema: &Schema, earlier: &[MemberAnswer], rows: Rows<'
 }
 
 /// The newest rows as a model reads them: what is missing is replaced as the schema says.
-fn fill_rows(schema: &Schema, rows: Rows<'_>, input: &mut [f32]) {
+pub(super) fn fill_rows(schema: &Schema, rows: Rows<'_>, input: &mut [f32]) {
     let (width, words) = (schema.width(), schema.width().div_ceil(64));
     let count = input.len() / width;
     input.copy_from_slice(&rows.values[rows.values.len() - input.len()..]);

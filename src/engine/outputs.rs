@@ -86,7 +86,7 @@ impl Answer {
         }
     }
 
-    /// Why members of an output did not answer, and how many failed. `MODEL_OUTPUT` and `DEADLINE` stand only where the output
+    /// Why members of an output did not answer, and how many failed. `MODEL_OUTPUT`, `DEADLINE` and `WARMING` stand only where the output
     /// is silent: else the others answer for it.
     pub(super) fn member_reasons(&self, output: usize, voting: &Voting<'_>) -> (u64, u64) {
         let of_output = || self.members.iter().filter(|answer| answer.output == output);
@@ -106,6 +106,7 @@ fn failure(status: Status) -> u64 {
     match status {
         Status::Deadline => reason::DEADLINE,
         Status::ModelOutput => reason::MODEL_OUTPUT,
+        Status::NoPrediction => reason::WARMING,
         // What a backend says has no bit of its own: QUORUM stands for it, the status is in the details.
         _ => 0,
     }

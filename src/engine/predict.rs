@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::answer::Answer;
 use super::caller_row::CallerRow;
+use super::carry::{Moment, follow};
 use super::members::{Rows, Runners, prepare};
 use super::outputs::{Chosen, Voting};
 use super::track::Track;
@@ -14,7 +15,6 @@ use crate::decision::policy::{decide, ensemble_reasons, quorum_reasons};
 use crate::features::row::RowFacts;
 use crate::model::bundle::Bundle;
 use crate::model::instances::Instances;
-use crate::model::manifest::InputShape;
 use crate::model::member_set::MemberSet;
 use crate::model::store::Generation;
 use crate::monitor::metrics::LaneCounters;
@@ -103,7 +103,7 @@ impl Track {
             Some((_, valid)) => self.answer.valid.copy_from_slice(valid),
             None => self.answer.valid.fill(0),
         }
-        let mut runners = Runners { instances, ahead: &mut self.ahead, counters };
+        let mut runners = Runners { instances, ahead: &mut self.ahead, carried: Some((self.room, &self.feed)), counters };
         let prediction = self.answer.make(&generation, &mut runners, &basis, &id);
         self.asked = Some((step, prediction));
         (prediction, true)
@@ -138,11 +138,15 @@ impl Track {
             track: self.number,
         };
         self.answer.valid.copy_from_slice(row.rows.valid);
-        self.answer.make(generation, &mut Runners { instances, ahead: &mut self.ahead, counters }, &basis, &id)
+        self.answer.make(generation, &mut Runners { instances, ahead: &mut self.ahead, carried: None, counters }, &basis, &id)
     }
 
     /// Works out what the next step's answer can be known by before the step closes. Nothing before the window is full.
     pub fn prepare(&mut self, instances: &mut Instances) {
+        // One that has not begun waits for the first step that it may be asked for.
+        if self.is_asked() {
+            follow(instances, self.room, &self.feed, Moment::Answered);
+        }
         if self.feed.window.full() {
             let rows = Rows { values: self.feed.window.values(), valid: self.feed.window.valid() };
             prepare(instances, &mut self.ahead, rows);
@@ -152,7 +156,12 @@ impl Track {
 
     /// The newest step was asked for, and nothing was worked out behind it yet.
     pub fn is_to_prepare(&self) -> bool {
-        self.asked.is_some_and(|(step, _)| step.is_some() && step == self.feed.steps.checked_sub(1) && step != self.ahead.step)
+        self.is_asked() && self.feed.steps.checked_sub(1) != self.ahead.step
+    }
+
+    /// The newest step was asked for.
+    fn is_asked(&self) -> bool {
+        self.asked.is_some_and(|(step, _)| step.is_some() && step == self.feed.steps.checked_sub(1))
     }
 
     /// Takes a generation over, when it is another than that of the answer.
@@ -169,7 +178,7 @@ impl Track {
     }
 
     fn limit_facts(&self, bundle: &Bundle, decided_ns: i64) -> Facts {
-        let rows = if bundle.members.iter().any(|member| member.spec.input == InputShape::Window) { bundle.schema.window as u64 } else { 1 };
+        let rows = bundle.rows_needed() as u64;
         let facts = self.feed.rows.facts();
         let valid = self.feed.window.valid();
         let seen = &valid[if rows == 1 { valid.len() - bundle.needed.len() } else { 0 }..];
@@ -205,7 +214,7 @@ fn repeated(mut prediction: Prediction, vetoes: u64) -> Prediction {
 }
 
 /// A needed feature is missing in one of the rows.
-fn lacks(valid: &[u64], needed: &[u64]) -> bool {
+pub(super) fn lacks(valid: &[u64], needed: &[u64]) -> bool {
     valid.chunks_exact(needed.len()).any(|row| row.iter().zip(needed).any(|(valid, needed)| needed & !valid != 0))
 }
 

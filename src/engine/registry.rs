@@ -103,7 +103,7 @@ impl Shared {
             config,
             clock,
             epoch: unique_epoch(),
-            store: Store::new(RunPolicy { limit: RunLimit { watchdog, most, clock } }),
+            store: Store::new(RunPolicy::new(RunLimit { watchdog, most, clock })),
             streams: RwLock::default(),
             stream_count: AtomicU32::new(0),
             lanes: Mutex::default(),
@@ -237,7 +237,12 @@ impl Shared {
     }
 
     fn memory_bytes(&self) -> usize {
-        self.model_bytes().saturating_add(self.track_memory.load(Ordering::Relaxed))
+        self.model_bytes().saturating_add(self.track_bytes())
+    }
+
+    /// Bytes of tracks and rings, with what stateful models carry.
+    fn track_bytes(&self) -> usize {
+        self.track_memory.load(Ordering::Relaxed) + self.store.policy().carried.load(Ordering::Relaxed)
     }
 
     /// Bytes of the models of all bundles that somebody holds.
@@ -264,7 +269,7 @@ impl Shared {
             ("scorers", "Scorers open.", self.scorer_numbers.lock().out() as u64),
             ("slots", "Slots that serve.", self.store.slots().len() as u64),
             ("model_memory_bytes", "Models of the bundles that are open or serve.", self.model_bytes() as u64),
-            ("track_memory_bytes", "Windows, features and state of tracks, and rings of links.", self.track_memory.load(Ordering::Relaxed) as u64),
+            ("track_memory_bytes", "Windows, features and state of tracks, and rings of links.", self.track_bytes() as u64),
         ]
     }
 }

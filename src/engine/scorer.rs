@@ -8,6 +8,7 @@ use crate::features::row::scale_row;
 use crate::features::spec::Schema;
 use crate::model::backend::{Ahead, Instance};
 use crate::model::bundle::{Bundle, Member};
+use crate::model::carried::CarriedState;
 use crate::model::manifest::InputShape;
 use crate::model::store::Generation;
 
@@ -19,9 +20,11 @@ pub const SCORER_RAW: u32 = 1;
 pub struct ScorerInfo {
     /// F, values of a row; of a meta-model the values that it reads.
     pub features: usize,
-    /// W, rows of a window; 1 for a model that reads single rows.
+    /// W, rows of a window; 1 for a model that reads single rows. A stateful model reads a window too, row by row, and begins anew
+    /// with each.
     pub window: usize,
-    /// f32 values that each row (or window) gives: the graph's float outputs one after the other, as the graph gives them.
+    /// f32 values that each row (or window) gives: the graph's float outputs one after the other, as the graph gives them; then, of a
+    /// stateful model whose layers carry their own states, those.
     pub outputs: usize,
     /// The generation that it stays with.
     pub generation: u64,
@@ -59,6 +62,8 @@ pub struct Scorer {
     instance: Box<dyn Instance>,
     /// What was worked ahead, once somebody has asked for it.
     ahead: Option<Box<dyn Ahead>>,
+    /// Of a stateful model.
+    state: Option<CarriedState>,
     input: Box<[f32]>,
     /// Bits of one row.
     valid: Box<[u64]>,
@@ -81,8 +86,9 @@ impl Scorer {
         let info = info(&generation, member, raw);
         let (input, out) = (vec![0.0; info.width()].into(), vec![0.0; info.outputs].into());
         let valid = vec![0; info.features.div_ceil(64)].into();
+        let state = member.is_stateful().then(|| CarriedState::new(at, &*member.backend));
         let number = shared.take_scorer()?;
-        Ok(Scorer { shared, number, info, generation, member: at, instance, ahead: None, input, valid, out })
+        Ok(Scorer { shared, number, info, generation, member: at, instance, ahead: None, state, input, valid, out })
     }
 
     /// Number of the scorer in its engine.
@@ -140,14 +146,26 @@ impl Scorer {
             RowValues::Scaled(_) => return Err(Error::new(Status::InvalidArgument, "the scorer was opened with SCORER_RAW: its rows are unscaled f64")),
             RowValues::Raw(_) => return Err(Error::new(Status::InvalidArgument, "the scorer was opened without SCORER_RAW: its rows are scaled f32")),
         }
-        let known = self.ahead.as_mut().is_some_and(|ahead| ahead.run(&self.input, &mut self.out));
-        if !known {
-            self.instance.run(&self.input, &mut self.out)?;
-        }
+        self.run_input()?;
         match self.out.iter().position(|value| !value.is_finite()) {
             None => Ok(&self.out),
             Some(at) => Err(Error::new(Status::ModelOutput, format!("the model gave {} as value {at} of {}", self.out[at], self.out.len()))),
         }
+    }
+
+    fn run_input(&mut self) -> Result<()> {
+        let Scorer { generation, member, instance, ahead, state, input, out, .. } = self;
+        let Some(state) = state else {
+            let known = ahead.as_mut().is_some_and(|ahead| ahead.run(input, out));
+            return if known { Ok(()) } else { instance.run(input, out) };
+        };
+        let carries = generation.bundle.members[*member].backend.carries();
+        state.begin(carries);
+        for row in input.chunks_exact(generation.bundle.schema.width()) {
+            state.step(carries, &mut **instance, |to| to.copy_from_slice(row))?;
+        }
+        out.copy_from_slice(state.out());
+        Ok(())
     }
 
     /// Works out what the window behind the one that was scored last can be known by: all but its newest row. When that window is
@@ -225,6 +243,7 @@ fn refuses_raw(bundle: &Bundle, member: &Member) -> Option<String> {
 fn info(generation: &Generation, member: &Member, raw: bool) -> ScorerInfo {
     let schema = &generation.bundle.schema;
     let (features, window) = match member.spec.input {
+        InputShape::Row if member.is_stateful() => (schema.width(), schema.window),
         InputShape::Row => (schema.width(), 1),
         InputShape::Window => (schema.width(), schema.window),
         InputShape::Members => (member.spec.reads.len(), 1),

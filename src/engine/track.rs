@@ -35,6 +35,8 @@ pub struct Track {
     pub number: u32,
     /// Place of the track's slot among those that the lane reads.
     pub reader: usize,
+    /// Its room among the states that the lane's copies of that slot carry.
+    pub room: usize,
     /// A step closed that nobody has asked for.
     pub due: bool,
     /// The lane's list of due tracks names it.
@@ -75,6 +77,7 @@ impl Track {
         Ok(Track {
             number: 0,
             reader,
+            room: 0,
             due: false,
             listed: false,
             self_name,
@@ -151,6 +154,7 @@ impl State for Track {
         let Track {
             number: _,
             reader: _,
+            room: _,
             due: _,
             listed: _,
             self_name: _,

@@ -118,7 +118,8 @@ pub struct MemberRecord {
     /// Written by the library.
     pub struct_size: u32,
     /// OK; MODEL_OUTPUT; DEADLINE, BACKEND, CLOSING from a foreign backend; WRONG_STATE for a member that was not run: it is off,
-    /// outside the phase's set, or the row did not permit it. A meta-model without one of its values: as who owes it.
+    /// outside the phase's set, or the row did not permit it; NO_PREDICTION for a stateful one whose state began anew with this
+    /// generation and has not read as many rows as a window has. A meta-model without one of its values: as who owes it.
     pub status: StatusCode,
     /// Number in the manifest.
     pub member: u16,

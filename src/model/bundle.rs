@@ -10,11 +10,12 @@ use sha2::{Digest, Sha256};
 use crate::config::Backends;
 use crate::error::{Error, Result, Status};
 use crate::features::spec::{Missing, Schema};
-use crate::model::backend::Backend;
-use crate::model::choice::{Request, choose};
+use crate::model::backend::{Backend, Port};
+use crate::model::carried::CarriedState;
+use crate::model::choice::{Chosen, Request, choose, choose_step};
 use crate::model::golden::{Golden, Worst};
 use crate::model::golden_run::GoldenRun;
-use crate::model::manifest::{FileRef, InputShape, Manifest, MemberRead, MemberSpec, hex};
+use crate::model::manifest::{FileRef, InputShape, Manifest, MemberRead, MemberSpec, StatePolicy, hex};
 use crate::model::stats;
 use crate::model::watchdog::{PATIENT_LIMIT, Patrol, RunLimit};
 
@@ -101,6 +102,25 @@ impl Bundle {
         Bundle::open(path, allowed, &Patrol::start()?.limit(PATIENT_LIMIT))
     }
 
+    /// Rows that a track must have before every member answers: W, or 1 where none looks further back than the newest.
+    #[must_use]
+    pub fn rows_needed(&self) -> usize {
+        if self.members.iter().any(|member| member.looks_back()) { self.schema.window } else { 1 }
+    }
+
+    /// What the stateful members carry of one track that none of them has met.
+    #[must_use]
+    pub fn carried(&self) -> Box<[CarriedState]> {
+        let stateful = self.members.iter().enumerate().filter(|(_, member)| member.is_stateful());
+        stateful.map(|(number, member)| CarriedState::new(number, &*member.backend)).collect()
+    }
+
+    /// Bytes of that.
+    #[must_use]
+    pub fn carried_bytes(&self) -> usize {
+        self.carried().iter().map(CarriedState::memory_bytes).sum()
+    }
+
     /// Bytes of all members.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
@@ -111,10 +131,20 @@ impl Bundle {
 impl Member {
     fn compile(spec: &MemberSpec, bytes: &[u8], specs: &[MemberSpec], schema: &Schema, allowed: &Backends, limit: &RunLimit) -> Result<Member> {
         let title = format!("model {} ({})", spec.name, spec.file.file);
-        let request = Request { bytes, shapes: &[input_dims(spec, schema)], asked: spec.backend };
-        let chosen = choose(&request, allowed, limit).map_err(|error| error.within(&title))?;
+        let chosen = chosen(spec, bytes, schema, allowed, limit).map_err(|error| error.within(&title))?;
         let places = contract(spec, chosen.backend.as_ref(), schema).map_err(|error| error.within(&title))?;
         Ok(Member { spec: spec.clone(), backend: chosen.backend, why: chosen.why, places, sources: sources(spec, specs), worst: Worst::default() })
+    }
+
+    /// It carries a state from step to step.
+    #[must_use]
+    pub fn is_stateful(&self) -> bool {
+        self.spec.state != StatePolicy::None
+    }
+
+    /// Its value depends on rows before the newest.
+    fn looks_back(&self) -> bool {
+        self.spec.input == InputShape::Window || self.is_stateful()
     }
 
     /// The worst disagreement with the golden rows; `expected` are the columns of this member.
@@ -155,6 +185,13 @@ impl Member {
     }
 }
 
+fn chosen(spec: &MemberSpec, bytes: &[u8], schema: &Schema, allowed: &Backends, limit: &RunLimit) -> Result<Chosen> {
+    match spec.state {
+        StatePolicy::None => choose(&Request { bytes, shapes: &[input_dims(spec, schema)], asked: spec.backend }, allowed, limit),
+        _ => choose_step(bytes, schema.width(), &spec.carry, allowed),
+    }
+}
+
 /// Dimensions of a member's input for one row.
 fn input_dims(spec: &MemberSpec, schema: &Schema) -> Vec<usize> {
     match spec.input {
@@ -172,19 +209,21 @@ fn sources(spec: &MemberSpec, specs: &[MemberSpec]) -> Vec<usize> {
 }
 
 fn refuses_rows(schema: &Schema, members: &[Member]) -> Option<String> {
-    let window = members.iter().find(|member| member.spec.input == InputShape::Window);
-    let over_window = window.map(|member| format!("model {} reads a window of {} rows, a row of the caller's is one", member.spec.name, schema.window));
-    schema.refuses_rows().or(over_window)
+    let name = |member: &Member| match member.is_stateful() {
+        true => format!("model {} carries a state from row to row, a row of the caller's stands alone", member.spec.name),
+        false => format!("model {} reads a window of {} rows, a row of the caller's is one", member.spec.name, schema.window),
+    };
+    schema.refuses_rows().or_else(|| members.iter().find(|member| member.looks_back()).map(name))
 }
 
 /// Input width, output tensors and columns, and missing values as the manifest says.
 fn contract(spec: &MemberSpec, backend: &dyn Backend, schema: &Schema) -> Result<Vec<usize>> {
     let mut problems = Vec::new();
-    if backend.inputs().len() != 1 {
+    if backend.inputs().len() != 1 && backend.carries().is_empty() {
         let names: Vec<&str> = backend.inputs().iter().map(|port| port.name.as_str()).collect();
         problems.push(format!("the graph has the inputs {}, a member reads one", names.join(", ")));
     }
-    let (reads, given) = (backend.input_width(), input_dims(spec, schema).iter().product::<usize>());
+    let (reads, given) = (backend.inputs().first().map_or(0, Port::width), input_dims(spec, schema).iter().product::<usize>());
     if reads != given {
         problems.push(match spec.input {
             InputShape::Members => format!("the graph reads {reads} values, reads names {given}"),

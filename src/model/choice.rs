@@ -45,6 +45,18 @@ pub fn choose(request: &Request<'_>, allowed: &Backends, limit: &RunLimit) -> Re
     }
 }
 
+/// One step of a stateful model over rows of so many columns; `carry` as in [`native::compile_step`]. Native kernels alone run it.
+///
+/// # Errors
+/// `MODEL`, `EXTERNAL_DATA` and `OPERATOR` of the graph; `UNSUPPORTED` where native kernels are not allowed.
+pub fn choose_step(bytes: &[u8], columns: usize, carry: &[(String, String)], allowed: &Backends) -> Result<Chosen> {
+    if !allowed.native {
+        return Err(Error::new(Status::Unsupported, "native kernels are not allowed (models.backends), and they alone carry a state"));
+    }
+    let backend = native::compile_step(&Graph::parse(bytes)?, columns, carry)?;
+    Ok(Chosen { backend, why: "native kernels carry its state".to_owned() })
+}
+
 fn by_default(request: &Request<'_>, graph: &Graph, allowed: &Backends, limit: &RunLimit) -> Result<Chosen> {
     let unable = match native(request, graph, allowed, "a native kernel exists for this graph") {
         Err(error) if matches!(error.status(), Status::Operator | Status::Unsupported) => error,

@@ -69,6 +69,10 @@ impl Member {
             "input": self.spec.input.name(), "backend": backend::name(self.backend.bits()), "why": self.why, "enabled": self.spec.enabled,
             "memory_bytes": self.backend.memory_bytes(), "golden_checked": self.worst.checked, "golden_worst_share": self.worst.share,
         });
+        if self.is_stateful() {
+            let values: usize = self.backend.carries().iter().map(|carry| carry.to.len()).sum();
+            description["state"] = json!({ "at_swap": self.spec.state.name(), "values": values });
+        }
         if self.spec.input == InputShape::Members {
             description["reads"] = self.reads(manifest).into();
         }

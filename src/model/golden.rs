@@ -2,7 +2,8 @@
 //!
 //! `golden.csv` has one column a feature, by name (scaled f32, empty is missing), then one column for
 //! each `member.output` with the training library's value in the member's own form (f64, empty is not
-//! checked in that row). A window model reads the row and the W - 1 rows before it.
+//! checked in that row). A window model reads the row and the W - 1 rows before it; a stateful one
+//! has read every row above, from the first one on or from behind the last one that lacks a value.
 
 use crate::error::{Error, Result, Status};
 use crate::features::spec::Schema;

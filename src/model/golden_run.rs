@@ -3,6 +3,7 @@
 use crate::error::{Error, Result};
 use crate::model::backend::Instance;
 use crate::model::bundle::Member;
+use crate::model::carried::CarriedState;
 use crate::model::manifest::InputShape;
 use crate::model::watchdog::RunLimit;
 
@@ -12,6 +13,8 @@ pub struct GoldenRun<'b> {
     rows: &'b [Vec<f32>],
     window: usize,
     instances: Vec<Box<dyn Instance>>,
+    /// Of stateful members, with the row that each reads next.
+    states: Vec<Option<(CarriedState, usize)>>,
 }
 
 impl<'b> GoldenRun<'b> {
@@ -22,20 +25,46 @@ impl<'b> GoldenRun<'b> {
     pub fn new(members: &'b [Member], rows: &'b [Vec<f32>], window: usize, limit: &RunLimit) -> Result<GoldenRun<'b>> {
         let made = |member: &Member| member.backend.clone().instance(limit).map_err(|error| named(member, error));
         let instances = members.iter().map(made).collect::<Result<_>>()?;
-        Ok(GoldenRun { members, rows, window, instances })
+        let state = |(number, member): (usize, &Member)| member.is_stateful().then(|| (CarriedState::new(number, &*member.backend), 0));
+        let states = members.iter().enumerate().map(state).collect();
+        Ok(GoldenRun { members, rows, window, instances, states })
     }
 
     /// What a member's graph gives on a row; `None` where its window is not full, where an input is missing that the graph
-    /// cannot take, and where a member that it reads gives no value.
+    /// cannot take, and where a member that it reads gives no value. A stateful member has read every row before it, from the
+    /// first one on or from behind the last one that lacks an input.
     ///
     /// # Errors
     /// What the backend says, with the member's name.
     pub fn outputs(&mut self, number: usize, row: usize) -> Result<Option<Vec<f32>>> {
+        if self.states[number].is_some() {
+            return self.outputs_behind(number, row);
+        }
         let Some(input) = self.input(number, row)? else { return Ok(None) };
         let member = &self.members[number];
         let mut out = vec![0.0; member.backend.output_width()];
         self.instances[number].run(&input, &mut out).map_err(|error| named(member, error))?;
         Ok(Some(out))
+    }
+
+    fn outputs_behind(&mut self, number: usize, row: usize) -> Result<Option<Vec<f32>>> {
+        let member = &self.members[number];
+        let Some((state, next)) = &mut self.states[number] else { return Ok(None) };
+        if *next > row + 1 {
+            state.begin(member.backend.carries());
+            *next = 0;
+        }
+        for values in &self.rows[*next..=row] {
+            let carries = member.backend.carries();
+            if values.iter().any(|value| value.is_nan()) && !member.backend.accepts_missing() {
+                state.begin(carries);
+                continue;
+            }
+            let fill = |input: &mut [f32]| input.copy_from_slice(values);
+            state.step(carries, &mut *self.instances[number], fill).map_err(|error| named(member, error))?;
+        }
+        *next = row + 1;
+        Ok((state.read > 0).then(|| state.out().to_vec()))
     }
 
     fn input(&mut self, number: usize, row: usize) -> Result<Option<Vec<f32>>> {

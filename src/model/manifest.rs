@@ -4,12 +4,14 @@ mod ensemble;
 mod members;
 mod policy;
 mod stacking;
+mod stateful;
 mod switching;
 
 pub use ensemble::{Calibration, EnsembleSpec, Mix, PhaseSpec};
 pub use members::{BackendChoice, Form, Give, InputShape, MemberSpec, OutputSpec, Task};
 pub use policy::{EdgeSpec, Policy, PolicyKind};
 pub use stacking::MemberRead;
+pub use stateful::StatePolicy;
 
 use serde_json::Value;
 use toml::de::DeValue;

@@ -6,6 +6,7 @@
 //! path: what is replaced goes to lists that [`Store::collect`] drains. A lane that stays away does not pin what was replaced:
 //! [`Store::hand_over`] changes the copies for it.
 
+mod rooms;
 mod seat;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -22,6 +23,7 @@ use crate::model::bundle::Bundle;
 use crate::model::instances::{Instances, RunPolicy};
 use crate::model::switches::Switches;
 use crate::types::NAME_MAX;
+use rooms::Rooms;
 use seat::{Inside, Place, Seat, seat};
 
 /// One published bundle. A prediction uses exactly one.
@@ -83,6 +85,7 @@ impl Slot {
 pub struct Readers {
     place: Place<Instances>,
     slots: Vec<Arc<Slot>>,
+    rooms: Arc<Rooms>,
     epoch: Arc<AtomicU64>,
 }
 
@@ -111,9 +114,10 @@ impl Readers {
 #[derive(Debug)]
 pub struct Store {
     slots: RwLock<Vec<Arc<Slot>>>,
-    seats: Mutex<Vec<Weak<Seat<Instances>>>>,
+    seats: Mutex<Vec<LaneSeat>>,
     publishing: Mutex<Published>,
-    /// Held while a member is switched and while generations change places, so that no switch is lost between the two.
+    /// Held while a member is switched, while room is made for a track and while generations change places, so that none of it is
+    /// lost between the two.
     switching: Mutex<()>,
     /// Number of the newest generation that serves: moved once a publish, when all of it is in place.
     epoch: Arc<AtomicU64>,
@@ -134,10 +138,21 @@ struct Prepared {
     copies: Vec<LaneCopies>,
 }
 
+/// Where a lane's working copies are, and for how many of its tracks they carry states.
+type LaneSeat = (Weak<Seat<Instances>>, Arc<Rooms>);
+
 /// Working copies for one lane, by number of the slot.
 struct LaneCopies {
     seat: Arc<Seat<Instances>>,
+    rooms: Arc<Rooms>,
     copies: Vec<(u16, Instances)>,
+}
+
+impl LaneCopies {
+    /// For the states of every track of the lane.
+    fn make_room(&mut self) {
+        self.copies.iter_mut().for_each(|(slot, copy)| copy.make_room(self.rooms.of(*slot)));
+    }
 }
 
 /// What a publish took out of service.
@@ -178,8 +193,9 @@ impl Store {
         // Held, so that nothing is published between the look and the seat.
         let published = self.publishing.lock();
         let (seat, place) = seat(published.last_number);
-        self.seats.lock().push(Arc::downgrade(&seat));
-        Readers { place, slots: Vec::new(), epoch: self.epoch.clone() }
+        let rooms = Arc::<Rooms>::default();
+        self.seats.lock().push((Arc::downgrade(&seat), rooms.clone()));
+        Readers { place, slots: Vec::new(), rooms, epoch: self.epoch.clone() }
     }
 
     /// Adds a slot to a lane's view, with working copies of the generation that serves now; answers its place, `None` when nothing
@@ -200,6 +216,20 @@ impl Store {
         Ok(Some(readers.slots.len() - 1))
     }
 
+    /// Makes room for the states of so many tracks in a lane's copies of a slot, by its place, and in those that will replace them.
+    pub fn make_room(&self, readers: &mut Readers, place: usize, rooms: usize) {
+        let _switching = self.switching.lock();
+        readers.rooms.make(readers.slots[place].number, rooms);
+        readers.enter()[place].make_room(rooms);
+    }
+
+    /// Bytes that the states of all tracks on a slot would take with a bundle.
+    #[must_use]
+    pub fn carried_bytes(&self, slot: &str, bundle: &Bundle) -> usize {
+        let rooms = |slot: Arc<Slot>| self.seats().iter().map(|(_, rooms)| rooms.of(slot.number)).sum::<usize>();
+        self.find(slot).map_or(0, rooms) * bundle.carried_bytes()
+    }
+
     /// The slot of a name.
     #[must_use]
     pub fn find(&self, name: &str) -> Option<Arc<Slot>> {
@@ -212,11 +242,11 @@ impl Store {
         self.slots.read().clone()
     }
 
-    /// The seats of the lanes that are left.
-    fn seats(&self) -> Vec<Arc<Seat<Instances>>> {
+    /// The seats of the lanes that are left, with the rooms of each.
+    fn seats(&self) -> Vec<(Arc<Seat<Instances>>, Arc<Rooms>)> {
         let mut seats = self.seats.lock();
-        seats.retain(|seat| seat.strong_count() > 0);
-        seats.iter().filter_map(Weak::upgrade).collect()
+        seats.retain(|(seat, _)| seat.strong_count() > 0);
+        seats.iter().filter_map(|(seat, rooms)| Some((seat.upgrade()?, rooms.clone()))).collect()
     }
 
     /// Switches a whole slot, or one member of what it serves; predictions that begin afterwards obey. A slot stays as it is
@@ -272,12 +302,14 @@ impl Store {
         let generations: Vec<_> = items.iter().zip(self.slots_of(items)).zip(first..).map(generation).collect();
         let copy = |generation: &Arc<Generation>| Ok((generation.slot, Instances::new(generation.clone(), &self.policy)?));
         let (mut copies, mut unread) = (Vec::new(), generations.iter().map(|(_, generation)| generation).collect::<Vec<_>>());
-        for seat in self.seats() {
+        for (seat, rooms) in self.seats() {
             let read = seat.slots();
             let of_lane = generations.iter().map(|(_, generation)| generation).filter(|generation| read.contains(&generation.slot));
             let made = of_lane.map(copy).collect::<Result<Vec<_>>>()?;
             unread.retain(|generation| !read.contains(&generation.slot));
-            copies.push(LaneCopies { seat, copies: made });
+            let mut lane = LaneCopies { seat, rooms, copies: made };
+            lane.make_room();
+            copies.push(lane);
         }
         unread.into_iter().try_for_each(|generation| copy(generation).map(drop))?;
         Ok(Prepared { generations, copies })
@@ -292,7 +324,12 @@ impl Store {
             }
         }
         let now = moment();
-        let untaken = prepared.copies.into_iter().flat_map(|lane| lane.seat.leave(lane.copies, epoch, now)).collect();
+        let leave = |mut lane: LaneCopies| {
+            // For tracks that were opened meanwhile.
+            lane.make_room();
+            lane.seat.leave(lane.copies, epoch, now)
+        };
+        let untaken = prepared.copies.into_iter().flat_map(leave).collect();
         let swap = |(slot, next): (Arc<Slot>, Arc<Generation>)| {
             let slot = self.listed(slot);
             (slot.number, slot.current.swap(Some(next)))
@@ -348,7 +385,7 @@ impl Store {
     /// Changes the working copies of lanes that have not entered for so long since a publish; answers how many lanes it were.
     pub fn hand_over(&self, after: Duration) -> usize {
         let idle = |seat: &Arc<Seat<Instances>>| seat.waits_since().is_some_and(|since| since.elapsed() >= after) && seat.take_over_idle();
-        self.seats().iter().filter(|seat| idle(seat)).count()
+        self.seats().iter().filter(|(seat, _)| idle(seat)).count()
     }
 
     /// Frees working copies that no lane uses and retired generations that none holds any more; answers how many of those are
@@ -361,7 +398,7 @@ impl Store {
 
     /// Frees working copies that no lane uses, one after the other, until the time is up; true when some are left.
     pub fn free_old(&self, until: Option<Instant>) -> bool {
-        for seat in self.seats() {
+        for (seat, _) in self.seats() {
             while let Some(copy) = seat.pop_old() {
                 drop(copy);
                 if until.is_some_and(|until| moment() >= until) {

@@ -20,6 +20,7 @@ mod scorer;
 mod sets;
 mod snapshot;
 mod stacking;
+mod stateful;
 mod steps;
 mod switches;
 mod workers;

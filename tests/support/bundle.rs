@@ -7,7 +7,7 @@ use foretick::model::manifest::{Manifest, hex};
 use foretick::model::stats;
 use sha2::{Digest, Sha256};
 
-use super::onnx;
+use super::{onnx, steps};
 
 /// What a bundle is like; [`Options::default`] decides BUY or SELL on bars of a minute.
 #[derive(Clone, Debug)]
@@ -113,6 +113,8 @@ pub enum Graph {
     Ratio(usize),
     /// A graph of `tests/graphs`: 0.7 where its only feature is at most 0.5, above that what its name says.
     Foreign(&'static str),
+    /// A stateful network of `models/fixtures/steps` over three features, by its name without `.onnx`.
+    Step(&'static str),
 }
 
 impl Graph {
@@ -121,6 +123,7 @@ impl Graph {
             Graph::Logistic(weights, bias) => onnx::logistic(weights, *bias),
             Graph::Ratio(width) => onnx::ratio(*width),
             Graph::Foreign(name) => std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/graphs/{name}.onnx"))).expect("a graph"),
+            Graph::Step(name) => steps::file(name),
         }
     }
 
@@ -129,11 +132,24 @@ impl Graph {
             Graph::Logistic(weights, _) => weights.len(),
             Graph::Ratio(width) => *width,
             Graph::Foreign(_) => 1,
+            Graph::Step(_) => steps::FEATURES,
         }
     }
 
     fn gives(&self) -> &'static str {
-        if matches!(self, Graph::Logistic(..)) { "probabilities[1]" } else { "y[0]" }
+        match self {
+            Graph::Logistic(..) => "probabilities[1]",
+            Graph::Ratio(_) | Graph::Foreign(_) => "y[0]",
+            Graph::Step(_) => "p[0]",
+        }
+    }
+
+    /// What it reads of all values so far.
+    fn read<'s>(&self, seen: &'s [f32]) -> Option<&'s [f32]> {
+        match self {
+            Graph::Step(_) => Some(seen),
+            _ => seen.len().checked_sub(self.inputs()).map(|at| &seen[at..]),
+        }
     }
 
     fn expected(&self, input: &[f32]) -> Option<f64> {
@@ -141,6 +157,7 @@ impl Graph {
             Graph::Logistic(weights, bias) => Some(logistic(weights, *bias, input)),
             Graph::Ratio(_) => (input[0] != 0.0).then_some(1.0),
             Graph::Foreign(_) => (input[0] <= 0.5).then_some(0.7),
+            Graph::Step(name) => steps::Sequence::new(name).read_all(input).map(f64::from),
         }
     }
 }
@@ -268,7 +285,7 @@ fn golden_csv(names: &[String], options: &Options) -> String {
         for member in &members {
             let value = |name: &String| given_values.iter().find(|(known, _)| known == name).and_then(|(_, value)| value.map(|value| value as f32));
             let input: Option<Vec<f32>> = match member.reads.is_empty() {
-                true => seen.len().checked_sub(member.graph.inputs()).map(|at| seen[at..].to_vec()),
+                true => member.graph.read(&seen).map(<[f32]>::to_vec),
                 false => member.reads.iter().map(value).collect(),
             };
             let first = input.and_then(|input| member.graph.expected(&input));

@@ -7,6 +7,7 @@ pub mod abi;
 pub mod capi;
 pub mod golden;
 pub mod onnx;
+pub mod steps;
 pub mod ort;
 pub mod chost;
 pub mod code;

@@ -1,5 +1,6 @@
 //! A lane as bytes: stopped at any event, it goes on elsewhere as if nothing had happened.
 
+use super::states::pass_states;
 use super::{Lane, envelope};
 use crate::engine::registry::{Shared, Streams};
 use crate::engine::track::Track;
@@ -34,7 +35,8 @@ impl Lane {
 
     /// Goes on from a snapshot, in this process or another, equal to the lane that it was taken of. The lane must have the same
     /// tracks open in the same places, as opening the same ones in the same order gives: by name of slot and streams, with the
-    /// same roles, sampler, window and features. Which bundle serves may differ, as after a swap, and its trained range counts.
+    /// same roles, sampler, window and features. Which bundle serves may differ, as after a swap, and its trained range counts;
+    /// states of stateful models go on where it is the same bundle, and begin as after a swap where it is another.
     ///
     /// All that its tracks have seen before is replaced. Predictions are counted on from the greater of both counts, so that
     /// no id comes twice, under this lane's number and this engine's epoch; the prediction of a step that was asked for before
@@ -42,7 +44,7 @@ impl Lane {
     /// not in a snapshot: counters, switches of slots and members, details of predictions (`NO_PREDICTION` until the next).
     ///
     /// # Errors
-    /// `CORRUPT` with what is damaged, `FORMAT_VERSION` for a newer format, `SCHEMA_DIFFERS` with what differs. Then the lane is
+    /// `CORRUPT` with what is damaged, `FORMAT_VERSION` for another format, `SCHEMA_DIFFERS` with what differs. Then the lane is
     /// as it was.
     pub fn restore(&mut self, snapshot: &[u8]) -> Result<()> {
         let body = envelope::open(snapshot)?;
@@ -92,6 +94,9 @@ impl State for Whole<'_> {
                         routes[*stream as usize].iter_mut().for_each(|route| route.order.state(pass));
                     }
                     track.state(pass);
+                    if let Some(instances) = readers.enter().get_mut(track.reader) {
+                        pass_states(instances, track.room, pass);
+                    }
                 },
             );
         }

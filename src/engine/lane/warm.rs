@@ -1,6 +1,6 @@
 //! History for a lane's tracks: as if it had been pushed, and nobody asks about its steps.
 
-use super::{Lane, PushError, Route};
+use super::{Lane, PushError, Route, States};
 use crate::engine::feed::Feed;
 use crate::engine::past::Seen;
 use crate::engine::track::Track;
@@ -84,7 +84,11 @@ impl Lane {
                 track.past.seen = Seen::History;
             }
             reached = true;
-            let mut on_step = |_: &Feed| flow.closed += 1;
+            let mut states = States::of(track, &mut self.readers);
+            let mut on_step = |feed: &Feed| {
+                flow.closed += 1;
+                states.follow(feed);
+            };
             skipped |= match track.past.admit(head, *role) {
                 Ok(()) => track.feed.apply(event, head, *role, &self.counters, &mut on_step),
                 Err(reason) => {
@@ -111,7 +115,12 @@ impl Lane {
             MARK_ADVANCE => {
                 for track in tracks {
                     track.past.promised_ns = track.past.promised_ns.max(until_ns);
-                    track.feed.advance(until_ns, &self.counters, &mut |_: &Feed| flow.closed += 1);
+                    let mut states = States::of(track, &mut self.readers);
+                    let mut on_step = |feed: &Feed| {
+                        flow.closed += 1;
+                        states.follow(feed);
+                    };
+                    track.feed.advance(until_ns, &self.counters, &mut on_step);
                 }
             }
             MARK_GAP => {

@@ -1,6 +1,7 @@
 //! Outputs and members of a bundle.
 
 use super::stacking::{MemberRead, read_reads};
+use super::stateful::{StatePolicy, read_state};
 use super::{FileRef, read_file_keys};
 use crate::config::text::Section;
 use crate::types::probability::sigmoid;
@@ -140,6 +141,10 @@ pub struct MemberSpec {
     pub input: InputShape,
     /// The values of a meta-model's input, in its order; empty for others.
     pub reads: Vec<MemberRead>,
+    /// What it carries from step to step.
+    pub state: StatePolicy,
+    /// Outputs of its graph with the inputs that they are in the next step; empty when its layers carry their own states.
+    pub carry: Vec<(String, String)>,
     /// What it gives.
     pub form: Form,
     /// Where, for which outputs.
@@ -219,6 +224,7 @@ fn read_member(name: String, mut section: Section<'_>, outputs: &[OutputSpec], b
     let (abs, rel) = (tolerance(&mut section, "abs"), tolerance(&mut section, "rel"));
     let choices = [BackendChoice::Default, BackendChoice::Native, BackendChoice::Ort, BackendChoice::Rten];
     let backend = choices[section.choice("backend", 0, &["default", "native", "ort", "rten"])];
+    let (state, carry) = read_state(&mut section, input, backend);
     let enabled = section.or("enabled", true);
     later_keys(&mut section);
     let deadline_us = section.get::<u64>("deadline_us");
@@ -226,12 +232,12 @@ fn read_member(name: String, mut section: Section<'_>, outputs: &[OutputSpec], b
         section.wrong("deadline_us", "must be above 0; leave it out for the default of 1 s");
     }
     section.finish();
-    Some(MemberSpec { name, file: file?, input, reads, form, gives, abs, rel, backend, deadline_us, enabled })
+    Some(MemberSpec { name, file: file?, input, reads, state, carry, form, gives, abs, rel, backend, deadline_us, enabled })
 }
 
 /// Keys whose other values come with later backends: the default is accepted, the rest refused by name.
 fn later_keys(section: &mut Section<'_>) {
-    for (key, only) in [("state", "none"), ("precision", "f32"), ("device", "cpu")] {
+    for (key, only) in [("precision", "f32"), ("device", "cpu")] {
         if let Some(value) = section.get::<String>(key)
             && value != only
         {

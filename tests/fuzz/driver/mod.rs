@@ -10,5 +10,7 @@ mod handles;
 mod memory;
 #[path = "../../support/onnx.rs"]
 mod onnx;
+#[path = "../../support/steps.rs"]
+mod steps;
 pub mod readers;
 pub mod restore;
