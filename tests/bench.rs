@@ -107,5 +107,5 @@ fn rows_and_models_are_exported() {
 fn unknown_names_are_refused_with_those_that_are_known() {
     let done = bench(&["--only", "nothing"]);
     assert_eq!(done.status.code(), Some(2));
-    assert!(text(&done.stderr).contains("--only nothing: the names are decision, push"), "{}", text(&done.stderr));
+    assert!(text(&done.stderr).contains("--only nothing: the names are decision, decision_stateful, push"), "{}", text(&done.stderr));
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use foretick::features::scale::Stats;
 use foretick::model::backend::Backend;
+use foretick::model::carried::CarriedState;
 use foretick::model::manifest::{Manifest, hex};
 use foretick::model::native;
 use foretick::model::onnx_ir::Graph;
@@ -58,7 +59,10 @@ impl<'m> Member<'m> {
     pub fn new(model: &'m Model) -> Result<Member<'m>> {
         let graph = Graph::parse(&model.file)?;
         let hint = [model.window, model.features];
-        let backend = native::compile(&graph, Some(if model.window > 1 { &hint } else { &hint[1..] }))?;
+        let backend = match model.carry {
+            [] => native::compile(&graph, Some(if model.window > 1 { &hint } else { &hint[1..] }))?,
+            _ => native::compile_step(&graph, model.features, &model.pairs())?,
+        };
         Ok(Member { model, backend })
     }
 
@@ -76,10 +80,12 @@ impl<'m> Member<'m> {
     }
 
     fn line(&self, sha256: &str) -> String {
-        let Model { name, window, .. } = self.model;
+        let Model { name, window, carry, .. } = self.model;
+        let pairs: Vec<String> = carry.iter().map(|(output, input)| format!("{output} = \"{input}\"")).collect();
+        let state = if carry.is_empty() { String::new() } else { format!(", state = \"replay\", carry = {{ {} }}", pairs.join(", ")) };
         let (input, place) = (if *window > 1 { "window" } else { "row" }, self.place().1);
         format!(
-            "{name} = {{ file = \"{name}.onnx\", sha256 = \"{sha256}\", input = \"{input}\", form = \"probability\", gives = {{ up = \"{place}\" }}, abs = 1e-5, rel = 1e-4, backend = \"native\" }}\n"
+            "{name} = {{ file = \"{name}.onnx\", sha256 = \"{sha256}\", input = \"{input}\", form = \"probability\", gives = {{ up = \"{place}\" }}, abs = 1e-5, rel = 1e-4, backend = \"native\"{state} }}\n"
         )
     }
 }
@@ -146,7 +152,12 @@ impl Plan<'_> {
     fn given(&self, member: &Member<'_>) -> Result<Vec<Option<f32>>> {
         let mut instance = member.backend.clone().instance(&RunLimit::none())?;
         let (mut out, window, place) = (vec![0.0; member.backend.output_width()], member.model.window, member.place().0);
+        let (mut state, carries) = (CarriedState::new(0, &*member.backend), member.backend.carries());
         let mut value = |row: usize| {
+            if !carries.is_empty() {
+                state.step(carries, &mut *instance, |input| input.copy_from_slice(self.table.rows.row(row)))?;
+                return Ok(Some(state.out()[place]));
+            }
             let Some(first) = (row + 1).checked_sub(window) else { return Ok(None) };
             instance.run(self.table.rows.window(first, window), &mut out)?;
             Ok(Some(out[place]))

@@ -11,6 +11,7 @@ use super::subject::{Part, Scored, Subject, Tracked};
 
 /// Members of the whole decision.
 const DECISION: [&str; 4] = ["lr", "rf", "xgb", "lstm"];
+const STATEFUL_DECISION: [&str; 4] = ["lr", "rf", "xgb", "lstm_step"];
 
 /// Something that is timed.
 #[derive(Clone, Copy)]
@@ -111,11 +112,13 @@ impl Case {
 }
 
 /// Everything, in the order in which it is shown.
-pub static CASES: [Case; 20] = [
+pub static CASES: [Case; 22] = [
     Case::track("decision", &DECISION, Part::Decision, "event in, 25 features, LR + RF + XGBoost + LSTM (prefix precomputed), decision out")
         .ratio(30.0)
         .p99(8e3)
         .a_second(1e4),
+    Case::track("decision_stateful", &STATEFUL_DECISION, Part::Decision, "event in, 25 features, LR + RF + XGBoost + stateful LSTM, decision out")
+        .a_second(15e4),
     Case::track("push", &["lr"], Part::Push, "push of an event that closes no step"),
     Case::track("features", &["lr"], Part::Step, "push of an event that closes a step: 25 features"),
     Case::track("features_1000", &["lr_1000"], Part::Step, "push of an event that closes a step: 1,000 features").p50(10e3),
@@ -127,6 +130,7 @@ pub static CASES: [Case; 20] = [
     Case::scorer(&["lgb"], "LightGBM, 200 trees, 31 leaves").ratio(12.0),
     Case::scorer(&["lstm"], "LSTM 2 x 64 on 60 x 25, whole window").ratio(1.4),
     Case::track("lstm_track", &["lstm"], Part::Predict, "LSTM 2 x 64 on 60 x 25, on a track, prefix precomputed").ratio(50.0),
+    Case::track("lstm_stateful", &["lstm_step"], Part::Predict, "LSTM 2 x 64 on 25, stateful, on a track: one row a step, another model"),
     Case::scorer(&["lstm3"], "LSTM 128/64/32, dense 16, on 60 x 5, whole window"),
     Case::track("lstm3_track", &["lstm3"], Part::Predict, "LSTM 128/64/32, dense 16, on 60 x 5, on a track, prefix precomputed").ratio(60.0),
     Case::scorer(&["cnn"], "CNN 1-D, 32 and 32 channels, 60 x 25"),
@@ -161,7 +165,7 @@ impl<'m> Ready<'m> {
         let wanted = case.runs(models);
         let members = wanted.iter().map(|model| Member::new(model)).collect::<Result<Vec<_>>>()?;
         let runs_on = members.iter().map(|member| format!("{}: {}", member.backend.family(), member.backend.summary())).collect();
-        let (table, window) = (models.table(wanted[0]), wanted.iter().map(|model| model.window).max().unwrap_or(1));
+        let (table, window) = (models.table(wanted[0]), wanted.iter().map(|model| model.kept()).max().unwrap_or(1));
         let path = Plan { name: case.name, table, window, members: &members }.write(folder.path())?;
         let host = Host::open()?;
         let bundles = publish(&host, &path)?;

@@ -7,7 +7,7 @@ use std::path::Path;
 use foretick::Result;
 
 use super::descent;
-use super::nets::{self, Net};
+use super::nets::{self, Carry, Net};
 use super::rows::{Rows, Table};
 use super::trees::{self, Recipe};
 use crate::cli::files::io_error;
@@ -31,6 +31,8 @@ pub struct Model {
     pub features: usize,
     pub window: usize,
     pub file: Vec<u8>,
+    /// What it carries from step to step.
+    pub carry: Carry,
     /// Trained by `benches/peers/train.py`, not seeded.
     pub trained: bool,
     pub work: Work,
@@ -51,13 +53,14 @@ const LIGHTGBM: Recipe = Recipe { trees: 200, depth: 64, leaves: 31, fewer: (0, 
 /// 250 trees with 5,218 nodes: 234 of 11 leaves and 16 of 10.
 const GBT_A: Recipe = Recipe { trees: 250, depth: 64, leaves: 11, fewer: (16, 10), least_share: 0.2, mode: "BRANCH_LEQ", votes: false, seed: 24 };
 
-const SHAPES: [Shape; 12] = [
+const SHAPES: [Shape; 13] = [
     Shape { name: "lr", features: 25, window: 1, make: |_| nets::mlp(&[25], 11) },
     Shape { name: "mlp", features: 25, window: 1, make: |_| nets::mlp(&[25, 64, 32], 12) },
     Shape { name: "rf", features: 25, window: 1, make: |rows| grown(rows, FOREST) },
     Shape { name: "xgb", features: 25, window: 1, make: |rows| grown(rows, XGBOOST) },
     Shape { name: "lgb", features: 25, window: 1, make: |rows| grown(rows, LIGHTGBM) },
     Shape { name: "lstm", features: 25, window: 60, make: |_| nets::lstm(60, 25, &[64, 64], &[], 13) },
+    Shape { name: "lstm_step", features: 25, window: 1, make: |_| nets::lstm_step(25, 2, 64, 13) },
     Shape { name: "lstm3", features: 5, window: 60, make: |_| nets::lstm(60, 5, &[128, 64, 32], &[16], 14) },
     Shape { name: "cnn", features: 25, window: 60, make: |_| nets::cnn(60, 25, &[32, 32], 15) },
     Shape { name: "transformer", features: 25, window: 60, make: |_| nets::transformer(60, 25, [64, 4, 2], 16) },
@@ -68,13 +71,25 @@ const SHAPES: [Shape; 12] = [
 
 /// What the rows make it do is counted when it is made.
 fn grown(rows: &Rows, recipe: Recipe) -> Net {
-    Net { file: trees::ensemble(rows, recipe), work: Work::default() }
+    Net { file: trees::ensemble(rows, recipe), work: Work::default(), carry: &[] }
 }
 
 /// Models, and the tables of rows that they read by width.
 pub struct Models {
     pub all: Vec<Model>,
     pub tables: BTreeMap<usize, Table>,
+}
+
+impl Model {
+    /// Rows of the window that its bundle keeps: a stateful model reads single rows, and steps that nobody asked for wait there.
+    pub fn kept(&self) -> usize {
+        if self.carry.is_empty() { self.window } else { 60 }
+    }
+
+    /// What it carries, as the library takes it.
+    pub fn pairs(&self) -> Vec<(String, String)> {
+        self.carry.iter().map(|(output, input)| ((*output).to_owned(), (*input).to_owned())).collect()
+    }
 }
 
 impl Models {
@@ -109,7 +124,7 @@ fn one(shape: &Shape, rows: &Rows, trained: &Path) -> Result<Model> {
         Err(error) => return Err(io_error(&path, &error)),
     };
     let (trained, net) = (found.is_some(), (shape.make)(rows));
-    let file = found.unwrap_or(net.file);
+    let (file, carry) = (found.unwrap_or(net.file), net.carry);
     let Shape { name, features, window, .. } = *shape;
-    Ok(Model { name, features, window, trained, work: descent::work(&file, rows).unwrap_or(net.work), file })
+    Ok(Model { name, features, window, carry, trained, work: descent::work(&file, rows).unwrap_or(net.work), file })
 }

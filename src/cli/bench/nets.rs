@@ -8,7 +8,15 @@ use super::random::Random;
 pub struct Net {
     pub file: Vec<u8>,
     pub work: Work,
+    /// Outputs that are inputs of the next step.
+    pub carry: Carry,
 }
+
+/// Output and input.
+pub type Carry = &'static [(&'static str, &'static str)];
+
+/// State and cell of an LSTM.
+const LSTM_CARRY: Carry = &[("hn", "h0"), ("cn", "c0")];
 
 /// A network while it is written: weights, multiplications, bytes of weights that must be read.
 struct Writer {
@@ -54,7 +62,7 @@ impl Writer {
         }
         self.dense(&below, "p", [sizes.last().copied().unwrap_or(1), 1], "Sigmoid");
         self.graph.output("p", &[1, 1]);
-        Net { file: self.graph.file(), work: self.work }
+        Net { file: self.graph.file(), work: self.work, carry: &[] }
     }
 }
 
@@ -86,6 +94,44 @@ pub fn lstm(window: usize, features: usize, layers: &[usize], dense: &[usize], s
     let last = format!("h{}", layers.len() - 1);
     writer.graph.op("Squeeze", &[&last, "first"], "last", &[]);
     writer.head("last", &[&[width], dense].concat())
+}
+
+/// One step of LSTM layers of the same size, which takes and returns its state, with dense layers on it; weights as those of [`lstm`].
+pub fn lstm_step(features: usize, layers: usize, hidden: usize, seed: u64) -> Net {
+    let mut writer = Writer::new(seed);
+    writer.graph.input("x", &[1, 1, features]);
+    for (_, state) in LSTM_CARRY {
+        writer.graph.input(state, &[layers, 1, hidden]);
+    }
+    writer.graph.op("Transpose", &["x"], "t", &[("perm", Attr::Ints(&[1, 0, 2]))]);
+    writer.graph.whole("axis", &[1]);
+    writer.graph.whole("0", &[0]);
+    let (mut below, mut width) = ("t".to_owned(), features);
+    for number in 0..layers {
+        let [w, r, b, y, s, h, c] = ["W", "R", "B", "y", "s", "hn", "cn"].map(|what| format!("{what}{number}"));
+        let (from, to) = (number.to_string(), (number + 1).to_string());
+        writer.graph.whole(&to, &[number as i64 + 1]);
+        let [first, cell] = ["h0", "c0"].map(|state| {
+            let part = format!("{state}.{number}");
+            writer.graph.op("Slice", &[state, &from, &to, "0"], &part, &[]);
+            part
+        });
+        writer.weights(&w, &[1, 4 * hidden, width], width, [1, 1]);
+        writer.weights(&r, &[1, 4 * hidden, hidden], hidden, [1, 1]);
+        writer.bias_of_lstm(&b, hidden);
+        writer.graph.node(false, "LSTM", &[&below, &w, &r, &b, "", &first, &cell], &[&y, &h, &c], &[("hidden_size", Attr::Int(hidden as i64))]);
+        writer.graph.op("Squeeze", &[&y, "axis"], &s, &[]);
+        (below, width) = (s, hidden);
+    }
+    for (state, _) in LSTM_CARRY {
+        let parts: Vec<String> = (0..layers).map(|number| format!("{state}{number}")).collect();
+        let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+        writer.graph.op("Concat", &parts, state, &[("axis", Attr::Int(0))]);
+        writer.graph.output(state, &[layers, 1, hidden]);
+    }
+    writer.graph.op("Squeeze", &[&format!("hn{}", layers - 1), "0"], "last", &[]);
+    let Net { file, work, .. } = writer.head("last", &[width]);
+    Net { file, work, carry: LSTM_CARRY }
 }
 
 impl Writer {
