@@ -231,13 +231,16 @@ fn states_go_from_row_to_row() {
     }
     let folder = Folder::new();
     let model = folder.put("sum.onnx", onnx::sum());
+    let by_ort = ["--backend", "ort"];
     let (x, first) = (folder.put("x.npy", f32s("(4,)", &[1.0, 2.0, 3.0, 4.0])), folder.put("h.npy", f32s("(1, 1)", &[10.0])));
     let each = folder.path("{output}.npy");
-    let done = figures(&[&model, &x, "--carry", "sum=h", "--out", &each]);
-    assert!(done["because"].as_str().unwrap().starts_with("no native kernel"), "{done}");
-    assert_eq!(read_npy(&folder.path("sum.npy")).1, [1.0, 3.0, 6.0, 10.0]);
-    figures(&[&model, &x, "--carry", "sum=h", "--input", &format!("h={first}"), "--out", &each]);
-    assert_eq!(read_npy(&folder.path("sum.npy")).1, [11.0, 13.0, 16.0, 20.0]);
+    for (backend, name) in [(&[][..], "native"), (&by_ort, "ort")] {
+        let done = figures(&[&[&model, &x, "--carry", "sum=h", "--out", &each], backend].concat());
+        assert_eq!(done["backend"], name, "{done}");
+        assert_eq!(read_npy(&folder.path("sum.npy")).1, [1.0, 3.0, 6.0, 10.0]);
+        figures(&[&[&model, &x, "--carry", "sum=h", "--input", &format!("h={first}"), "--out", &each], backend].concat());
+        assert_eq!(read_npy(&folder.path("sum.npy")).1, [11.0, 13.0, 16.0, 20.0]);
+    }
     figures(&[&model, "--input", &format!("x={x}"), "--input", &format!("h={first}"), "--out", &each]);
     assert_eq!(read_npy(&folder.path("sum.npy")).1, [11.0, 12.0, 13.0, 14.0], "one row serves every row");
     refused(&[&model, &x], 2, &["the inputs x, h have no file", "--input NAME=FILE"]);
@@ -247,6 +250,21 @@ fn states_go_from_row_to_row() {
     refused(&[&model, "--carry", "sum=h", "--carry", "sum=x"], 2, &["no input reads rows: every one is carried"]);
     let three = folder.put("three.npy", f32s("(3, 1)", &[1.0; 3]));
     refused(&[&model, &x, "--input", &format!("h={three}")], 4, &["three.npy", "3 rows", "x.npy has 4"]);
+}
+
+#[test]
+fn a_recurrent_network_carries_its_state_natively() {
+    let folder = Folder::new();
+    let steps = |name: &str| format!("{}/models/fixtures/steps/{name}", env!("CARGO_MANIFEST_DIR"));
+    let (model, table, out) = (steps("lstm_2.carry.onnx"), steps("lstm_2.csv"), folder.path("{output}.npy"));
+    let rows = [&model, &table, "--columns", "0-2", "--carry", "hn=h0", "--out", &out];
+    let done = figures(&[&rows[..], &["--carry", "cn=c0"]].concat());
+    assert_eq!((&done["backend"], done["family"].as_str()), (&"native".into(), Some("lstm")));
+    let expected = std::fs::read_to_string(&table).unwrap();
+    let expected = expected.lines().skip(1).map(|line| line.rsplit(',').next().unwrap().parse::<f32>().unwrap());
+    read_npy(&folder.path("p.npy")).1.iter().zip(expected).for_each(|(ours, theirs)| assert!((ours - theirs).abs() < 1e-6));
+    // One state of two is not carried.
+    refused(&[&rows[..], &["--backend", "native"]].concat(), 2, &["the inputs x, c0 have no file"]);
 }
 
 #[test]

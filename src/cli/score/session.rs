@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use foretick::config::Backends;
 use foretick::model::backend::{Instance, Port};
-use foretick::model::choice::{Chosen, Request, choose};
+use foretick::model::choice::{Chosen, Request, choose, choose_step};
+use foretick::model::manifest::BackendChoice;
 use foretick::model::watchdog::{PATIENT_LIMIT, Patrol};
 use foretick::{Error, Result, Status};
 use indicatif::ProgressBar;
@@ -31,13 +32,31 @@ impl Session {
         let patrol = Patrol::start()?;
         let began = Instant::now();
         let allowed = Backends { ort_library: args.ort_library.clone(), ..Backends::default() };
-        let shapes: Vec<Vec<usize>> = sources.iter().map(|source| source.dims.clone()).collect();
-        let request = Request { bytes, shapes: &shapes, asked: args.backend.choice() };
         let within = |error: Error| error.within(&args.model.display().to_string());
-        let chosen = choose(&request, &allowed, &patrol.limit(PATIENT_LIMIT)).map_err(within)?;
+        let chosen = match native_step(bytes, args, sources, &allowed) {
+            Some(chosen) => chosen.map_err(within)?,
+            None => {
+                let shapes: Vec<Vec<usize>> = sources.iter().map(|source| source.dims.clone()).collect();
+                let request = Request { bytes, shapes: &shapes, asked: args.backend.choice() };
+                choose(&request, &allowed, &patrol.limit(PATIENT_LIMIT)).map_err(within)?
+            }
+        };
         let most = args.deadline_us.map_or(PATIENT_LIMIT, Duration::from_micros);
         let instance = chosen.backend.clone().instance(&patrol.limit(most)).map_err(within)?;
         Ok(Session { chosen, instance, load: began.elapsed(), _patrol: patrol })
+    }
+}
+
+/// A native kernel for what `--carry` names, where one reads every input as it is fed and nobody asked for another backend.
+fn native_step(bytes: &[u8], args: &ScoreArgs, sources: &[Source], allowed: &Backends) -> Option<Result<Chosen>> {
+    let named = |source: &Source| source.carried.clone().map(|output| (output, source.input.clone()));
+    let carry: Vec<(String, String)> = sources.iter().filter_map(named).collect();
+    let row = sources.iter().find(|source| source.carried.is_none()).filter(|_| !carry.is_empty())?;
+    let fed = |port: &Port| sources.iter().any(|source| source.input == port.name && source.dims.iter().product::<usize>() == port.width());
+    match (args.backend.choice(), choose_step(bytes, *row.dims.last()?, &carry, allowed)) {
+        (BackendChoice::Native, Err(error)) => Some(Err(error)),
+        (BackendChoice::Default | BackendChoice::Native, Ok(chosen)) => chosen.backend.inputs().iter().all(fed).then_some(Ok(chosen)),
+        _ => None,
     }
 }
 
