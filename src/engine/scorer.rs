@@ -64,6 +64,9 @@ pub struct Scorer {
     ahead: Option<Box<dyn Ahead>>,
     /// Of a stateful model.
     state: Option<CarriedState>,
+    /// NaN among scaled values is the model's to read.
+    takes_missing: bool,
+    /// The window that was scored last, of a model of windows; the scaled row where rows are unscaled.
     input: Box<[f32]>,
     /// Bits of one row.
     valid: Box<[u64]>,
@@ -84,11 +87,12 @@ impl Scorer {
         }
         let instance = shared.store.policy().instance(member)?;
         let info = info(&generation, member, raw);
+        let takes_missing = member.backend.accepts_missing();
         let (input, out) = (vec![0.0; info.width()].into(), vec![0.0; info.outputs].into());
         let valid = vec![0; info.features.div_ceil(64)].into();
         let state = member.is_stateful().then(|| CarriedState::new(at, &*member.backend));
         let number = shared.take_scorer()?;
-        Ok(Scorer { shared, number, info, generation, member: at, instance, ahead: None, state, input, valid, out })
+        Ok(Scorer { shared, number, info, generation, member: at, instance, ahead: None, state, takes_missing, input, valid, out })
     }
 
     /// Number of the scorer in its engine.
@@ -141,20 +145,31 @@ impl Scorer {
     /// `CLOSING` of a foreign backend.
     pub fn score(&mut self, values: RowValues<'_>) -> Result<&[f32]> {
         match values {
-            RowValues::Scaled(row) if !self.info.raw => self.take_scaled(row)?,
-            RowValues::Raw(row) if self.info.raw => self.take_raw(row)?,
+            RowValues::Scaled(row) if !self.info.raw => {
+                self.check_scaled(row)?;
+                // Only a window may have to be known again, for the one behind it.
+                if self.info.window > 1 {
+                    self.input.copy_from_slice(row);
+                }
+                self.run_on(Some(row))?;
+            }
+            RowValues::Raw(row) if self.info.raw => {
+                self.take_raw(row)?;
+                self.run_on(None)?;
+            }
             RowValues::Scaled(_) => return Err(Error::new(Status::InvalidArgument, "the scorer was opened with SCORER_RAW: its rows are unscaled f64")),
             RowValues::Raw(_) => return Err(Error::new(Status::InvalidArgument, "the scorer was opened without SCORER_RAW: its rows are scaled f32")),
         }
-        self.run_input()?;
         match self.out.iter().position(|value| !value.is_finite()) {
             None => Ok(&self.out),
             Some(at) => Err(Error::new(Status::ModelOutput, format!("the model gave {} as value {at} of {}", self.out[at], self.out.len()))),
         }
     }
 
-    fn run_input(&mut self) -> Result<()> {
-        let Scorer { generation, member, instance, ahead, state, input, out, .. } = self;
+    /// Runs the model on a row of the caller's, or on the one that was scaled.
+    fn run_on(&mut self, row: Option<&[f32]>) -> Result<()> {
+        let Scorer { generation, member, instance, ahead, state, input: scaled, out, .. } = self;
+        let input = row.unwrap_or(scaled);
         let Some(state) = state else {
             let known = ahead.as_mut().is_some_and(|ahead| ahead.run(input, out));
             return if known { Ok(()) } else { instance.run(input, out) };
@@ -184,15 +199,16 @@ impl Scorer {
         &self.generation.bundle.members[self.member]
     }
 
-    fn take_scaled(&mut self, row: &[f32]) -> Result<()> {
+    fn check_scaled(&self, row: &[f32]) -> Result<()> {
         check_length(row.len(), self.info)?;
-        let takes_missing = self.member().backend.accepts_missing();
-        if let Some(at) = row.iter().position(|value| value.is_infinite() || value.is_nan() && !takes_missing) {
-            let why = if row[at].is_nan() { "; the model takes no missing values" } else { "" };
-            return Err(Error::new(Status::NotFinite, format!("{} is {}{why}", self.place(at), row[at])));
-        }
-        self.input.copy_from_slice(row);
-        Ok(())
+        if is_clean(row, self.takes_missing) { Ok(()) } else { Err(self.unclean(row)) }
+    }
+
+    #[cold]
+    fn unclean(&self, row: &[f32]) -> Error {
+        let at = row.iter().position(|value| value.is_infinite() || value.is_nan() && !self.takes_missing).unwrap_or(0);
+        let why = if row[at].is_nan() { "; the model takes no missing values" } else { "" };
+        Error::new(Status::NotFinite, format!("{} is {}{why}", self.place(at), row[at]))
     }
 
     fn take_raw(&mut self, values: &[f64]) -> Result<()> {
@@ -252,11 +268,19 @@ fn info(generation: &Generation, member: &Member, raw: bool) -> ScorerInfo {
 }
 
 fn check_length(length: usize, info: ScorerInfo) -> Result<()> {
-    if length == info.width() {
-        return Ok(());
-    }
+    if length == info.width() { Ok(()) } else { Err(wrong_length(length, info)) }
+}
+
+#[cold]
+fn wrong_length(length: usize, info: ScorerInfo) -> Error {
     let ScorerInfo { features, window, .. } = info;
-    Err(Error::new(Status::Shape, format!("{length} values were given, the model reads {} ({window} x {features})", info.width())))
+    Error::new(Status::Shape, format!("{length} values were given, the model reads {} ({window} x {features})", info.width()))
+}
+
+/// No value is infinite, nor NaN where that is no missing value. All are looked at, so that no branch is among them.
+fn is_clean(row: &[f32], takes_missing: bool) -> bool {
+    let all = |is_good: fn(f32) -> bool| row.iter().fold(true, |good, value| good & is_good(*value));
+    if takes_missing { all(|value| !value.is_infinite()) } else { all(f32::is_finite) }
 }
 
 /// Puts what the schema says in the place of what is off; the column that must not be, with why.
