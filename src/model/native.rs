@@ -3,10 +3,11 @@
 //! Linear models and trees: every sum runs in one canonical order, on every machine: 16 virtual lanes, lane i taking the elements i, i + 16, ..., each lane
 //! an f64, then a fixed reduction (`native/lanes.rs`). The lanes are f64 because the product of two f32 is exact in f64: multiply-then-add
 //! and a fused multiply-add give the same bits, so machines without FMA agree with the others and lose no speed to emulating it.
-//! It also keeps sums over hundreds of trees within one f32 rounding of the exact value. Exponentials are `libm`'s, never the
-//! platform's.
+//! It also keeps sums over hundreds of trees within one f32 rounding of the exact value. Exponentials are made of f64
+//! multiplications and additions (`native/scores.rs`), never the platform's.
 //!
 //! Neural networks: every sum is one chain of fused multiply-adds in f32, from the bias over the inputs in their order (`native/matrix.rs`),
+//! or four where a layer has a single row (`native/single.rs`),
 //! and exponentials are made of the same operations (`native/block.rs`); the same bits on every instruction set.
 
 mod activation;
@@ -30,6 +31,7 @@ mod rowwise;
 mod scores;
 mod shape;
 mod simd;
+mod single;
 mod sliding;
 mod softmax;
 mod streaming;

@@ -235,7 +235,7 @@ impl<'a> Builder<'a> {
         }
         let slot = Slot { place: Place::Scratch(self.next), view };
         let flushed = self.neural && !matches!(kernel, Kernel::Trees(_) | Kernel::Linear(_) | Kernel::Scaler(_) | Kernel::Normalizer(_));
-        let step = Step { kernel, from: from.place, from_width: from.view.span(), at: self.next, width: slot.width(), flushed, wanted: None };
+        let step = Step::new(kernel, (from.place, from.view.span()), (self.next, slot.width()), flushed);
         self.weights = self.weights.saturating_add(step.memory_bytes());
         if self.weights > MOST_WEIGHTS {
             return Err(unable(format!("the graph's layers hold over {MOST_WEIGHTS} bytes of weights together")));

@@ -20,7 +20,7 @@ pub(super) fn demanded(steps: &[Step], outputs: impl Iterator<Item = (Place, usi
 }
 
 fn of_step(step: &Step, asked: &mut [bool]) -> Option<Units> {
-    let width = step.unit();
+    let width = step.unit;
     let units = chosen(step.units(), |unit| asked[step.at + unit * width..step.at + (unit + 1) * width].contains(&true));
     let mut mark = |place: Place, values: std::ops::Range<usize>| {
         if let Place::Scratch(at) = place {

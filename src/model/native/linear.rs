@@ -1,7 +1,7 @@
 //! Linear layers: scores = alpha W x + bias, one row of weights an output.
 
 use super::attrs;
-use super::lanes::dot;
+use super::lanes::{Chunk, LANES, chunked, dot};
 use super::simd::Work;
 use super::sums::Registers;
 use super::{faulty, shown, unable};
@@ -12,8 +12,8 @@ use crate::model::onnx_ir::{Node, Tensor};
 #[derive(Debug)]
 pub(super) struct Linear {
     inputs: usize,
-    /// Row-major, one row an output.
-    weights: Vec<f32>,
+    /// Row-major, one row of whole chunks an output.
+    weights: Vec<Chunk>,
     bias: Vec<f64>,
     alpha: f64,
 }
@@ -28,6 +28,7 @@ impl Linear {
         if !finite {
             return Err(faulty(format!("{what} has a weight that is not finite")));
         }
+        let weights = weights.chunks_exact(inputs.max(1)).flat_map(chunked).collect();
         Ok(Linear { inputs, weights, bias, alpha })
     }
 
@@ -42,7 +43,7 @@ impl Linear {
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
-        self.weights.len() * 4 + self.bias.len() * 8
+        size_of_val(self.weights.as_slice()) + self.bias.len() * 8
     }
 }
 
@@ -58,8 +59,11 @@ impl Work for LinearRun<'_> {
     #[inline(always)]
     fn run<R: Registers>(self) {
         let Linear { inputs, weights, bias, alpha } = self.linear;
-        for (score, (weights, bias)) in self.scores.iter_mut().zip(weights.chunks_exact(*inputs).zip(bias)) {
+        let (mut rest, chunks) = (weights.as_slice(), inputs.div_ceil(LANES));
+        for (score, bias) in self.scores.iter_mut().zip(bias) {
+            let (weights, next) = rest.split_at(chunks);
             *score = (alpha * dot(weights, self.row) + bias) as f32;
+            rest = next;
         }
     }
 }

@@ -65,7 +65,7 @@ impl Matrix {
     }
 
     /// Blocks of outputs behind the last whole panel.
-    fn rest(&self) -> usize {
+    pub(super) fn rest(&self) -> usize {
         self.bias.len() % PANEL
     }
 
@@ -79,9 +79,15 @@ impl Matrix {
         sums
     }
 
+    /// The weights of the rest, of which there are `N` blocks.
+    #[inline(always)]
+    pub(super) fn rest_weights<const N: usize>(&self) -> &[[Weights; N]] {
+        self.rest.as_chunks().0
+    }
+
     /// The weights of a panel from one input on.
     #[inline(always)]
-    fn panel(&self, panel: usize, input: usize, len: usize) -> &[Panel] {
+    pub(super) fn panel(&self, panel: usize, input: usize, len: usize) -> &[Panel] {
         &self.panels[panel * self.inputs + input..][..len]
     }
 

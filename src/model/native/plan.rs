@@ -18,7 +18,7 @@ use super::simd::Level;
 use super::sliding::SlidingWindow;
 use super::streaming::Streaming;
 use super::tree::Trees;
-use super::units::Units;
+use super::units::{Units, unit};
 use crate::error::Result;
 use crate::model::backend::{Ahead, Backend, Carry, Instance, Port};
 use crate::model::denormals;
@@ -146,6 +146,8 @@ pub(super) struct Step {
     pub(super) from_width: usize,
     pub(super) at: usize,
     pub(super) width: usize,
+    /// Values of a unit of the result.
+    pub(super) unit: usize,
     /// Denormals count as zero. Never where a tree compares, which would take another branch.
     pub(super) flushed: bool,
     /// The units of the result that some output asks for; `None` for all.
@@ -153,6 +155,11 @@ pub(super) struct Step {
 }
 
 impl Step {
+    pub(super) fn new(kernel: Kernel, (from, from_width): (Place, usize), (at, width): (usize, usize), flushed: bool) -> Step {
+        let unit = unit(&kernel, from_width, width);
+        Step { kernel, from, from_width, at, width, unit, flushed, wanted: None }
+    }
+
     /// Where it reads.
     pub(super) fn reads(&self) -> [Option<Place>; 3] {
         match &self.kernel {
@@ -292,7 +299,11 @@ impl Plan {
         let mut rest = out;
         for (port, place) in self.ports.iter().zip(&self.places) {
             let (to, more) = rest.split_at_mut(port.width());
-            to.copy_from_slice(read(row, scratch, *place, port.width()));
+            match (read(row, scratch, *place, port.width()), to) {
+                // Most outputs are single values, which need no call.
+                ([value], [to]) => *to = *value,
+                (values, to) => to.copy_from_slice(values),
+            }
             rest = more;
         }
     }

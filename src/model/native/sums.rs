@@ -170,6 +170,8 @@ pub(super) trait Registers {
     type Tile: Tile;
     /// For one row.
     type Alone: Sums;
+    /// There are registers for four panels of sums.
+    const MANY: bool;
 }
 
 /// 32 registers of 16 values.
@@ -180,6 +182,7 @@ pub(super) struct Large;
 impl Registers for Large {
     type Tile = Pair<Pair<Four>>;
     type Alone = Eight;
+    const MANY: bool = true;
 }
 
 /// Fewer, shorter or unknown registers.
@@ -188,4 +191,5 @@ pub(super) struct Small;
 impl Registers for Small {
     type Tile = Four;
     type Alone = Four;
+    const MANY: bool = false;
 }

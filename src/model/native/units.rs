@@ -12,6 +12,7 @@ use super::norm::Normalize;
 use super::pairs::PairRun;
 use super::plan::{Kernel, Place, Step, read};
 use super::simd::Level;
+use super::single::Single;
 use super::softmax::Softmax;
 
 /// Units of a result, as stretches of neighbours.
@@ -34,31 +35,31 @@ pub(super) fn count(units: &[Range<usize>]) -> usize {
     units.iter().map(Range::len).sum()
 }
 
-impl Step {
-    /// Values of a unit.
-    pub(super) fn unit(&self) -> usize {
-        match &self.kernel {
-            Kernel::Conv(conv) => conv.filters(),
-            Kernel::Pool(pool) if pool.rows * pool.columns == self.from_width => pool.columns,
-            Kernel::Dense { matrix, .. } => matrix.outputs(),
-            Kernel::Affine(affine) => affine.factor.len(),
-            Kernel::LayerNorm(norm) => norm.scale.len(),
-            Kernel::Softmax { columns } => *columns,
-            Kernel::Pairs { pairs, .. } => pairs.columns,
-            Kernel::Activation(_) | Kernel::Copy | Kernel::Pick { .. } => 1,
-            Kernel::Binary { other_width, .. } if *other_width == self.width && self.from_width == self.width => 1,
-            Kernel::Constant { constant, .. } if constant.len() <= self.width && self.from_width == self.width => constant.len(),
-            _ => self.width,
-        }
+/// Values of a unit of what a kernel makes of so many values.
+pub(super) fn unit(kernel: &Kernel, from_width: usize, width: usize) -> usize {
+    match kernel {
+        Kernel::Conv(conv) => conv.filters(),
+        Kernel::Pool(pool) if pool.rows * pool.columns == from_width => pool.columns,
+        Kernel::Dense { matrix, .. } => matrix.outputs(),
+        Kernel::Affine(affine) => affine.factor.len(),
+        Kernel::LayerNorm(norm) => norm.scale.len(),
+        Kernel::Softmax { columns } => *columns,
+        Kernel::Pairs { pairs, .. } => pairs.columns,
+        Kernel::Activation(_) | Kernel::Copy | Kernel::Pick { .. } => 1,
+        Kernel::Binary { other_width, .. } if *other_width == width && from_width == width => 1,
+        Kernel::Constant { constant, .. } if constant.len() <= width && from_width == width => constant.len(),
+        _ => width,
     }
+}
 
+impl Step {
     pub(super) fn units(&self) -> usize {
-        self.width / self.unit()
+        if self.unit == self.width { 1 } else { self.width / self.unit }
     }
 
     /// Visits the values that a stretch of units is made from; some perhaps twice.
     pub(super) fn reads_of(&self, units: Range<usize>, visit: &mut dyn FnMut(Place, Range<usize>)) {
-        let columns = self.unit();
+        let columns = self.unit;
         let mut row = |columns: usize, row: usize| visit(self.from, row * columns..(row + 1) * columns);
         match &self.kernel {
             Kernel::Conv(conv) => units.flat_map(|unit| conv.reads(unit)).for_each(|at| row(conv.channels, at)),
@@ -97,12 +98,13 @@ impl Step {
     /// Makes the units of a stretch from what was `made` before, with scratch memory apart; `to` is the whole result.
     pub(super) fn make(&self, units: Range<usize>, level: Level, row: &[f32], made: &[f32], to: &mut [f32], extra: &mut [f32]) {
         let from = read(row, made, self.from, self.from_width);
-        let (values, in_parts) = (units.start * self.unit()..units.end * self.unit(), self.unit() < self.width);
+        let (values, in_parts) = (units.start * self.unit..units.end * self.unit, self.unit < self.width);
         let whole = to;
         let to = &mut whole[values.clone()];
         match &self.kernel {
             Kernel::Conv(conv) => level.run(ConvRun { conv, windows: units, from, scratch: extra, to }),
             Kernel::Pool(pool) if in_parts => to.chunks_exact_mut(pool.columns).zip(units).for_each(|(to, window)| pool.window(window, from, to)),
+            Kernel::Dense { matrix, rows: 1 } => level.run(Single { matrix, from, to }),
             Kernel::Dense { matrix, .. } => {
                 let from = &from[units.start * matrix.inputs()..units.end * matrix.inputs()];
                 let (walk, lay) = (Walk::plain(units.len(), matrix.inputs()), Lay { stride: matrix.outputs(), start: 0 });

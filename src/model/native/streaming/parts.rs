@@ -54,7 +54,7 @@ impl Changed {
         let end = step.at + step.width;
         let mut is_changed = vec![false; end - self.end];
         for units in units {
-            is_changed[step.at - self.end..][units.start * step.unit()..units.end * step.unit()].fill(true);
+            is_changed[step.at - self.end..][units.start * step.unit..units.end * step.unit].fill(true);
         }
         for (at, changed) in (self.end..end).zip(is_changed) {
             self.before[at + 1] = self.before[at] + u32::from(changed);
