@@ -63,11 +63,11 @@ impl Answer {
                 continue;
             }
             let (input, out) = (&mut input[..member.backend.input_width()], &mut out[..member.backend.output_width()]);
-            let filled = if running.contains(number) { fill(member, &bundle.schema, earlier, rows, input) } else { Err(Status::WrongState) };
-            let ahead = filled.ok().and_then(|()| worked.answer(generation, number, input, out));
+            let read = if running.contains(number) { read(member, &bundle.schema, earlier, rows, input) } else { Err(Status::WrongState) };
+            let ahead = read.ok().and_then(|input| worked.answer(generation, number, input, out));
             let ran = match ahead {
                 Some(true) => Ok(()),
-                _ => filled.and_then(|()| instance.run(input, out).map_err(|error| error.status())),
+                _ => read.and_then(|input| instance.run(input, out).map_err(|error| error.status())),
             };
             let how = counted(counters, ahead);
             let compute_ns = timer.map_or(0, |timer| timer.elapsed_ns() - before);
@@ -90,18 +90,15 @@ pub(super) fn prepare(instances: &mut Instances, ahead: &mut WorkedAhead, rows: 
     let Instances { generation, input, .. } = instances;
     for (number, member) in generation.bundle.members.iter().enumerate() {
         if let Some(ahead) = ahead.of(number) {
-            let input = &mut input[..member.backend.input_width()];
-            fill_rows(&generation.bundle.schema, rows, input);
-            ahead.prepare(input);
+            ahead.prepare(read_rows(&generation.bundle.schema, rows, &mut input[..member.backend.input_width()]));
         }
     }
 }
 
 /// What a member reads: rows, or the values of members before it. Without one of those it has the status of who owes it.
-fn fill(member: &Member, schema: &Schema, earlier: &[MemberAnswer], rows: Rows<'_>, input: &mut [f32]) -> Result<(), Status> {
+fn read<'i>(member: &Member, schema: &Schema, earlier: &[MemberAnswer], rows: Rows<'i>, input: &'i mut [f32]) -> Result<&'i [f32], Status> {
     if member.spec.input != InputShape::Members {
-        fill_rows(schema, rows, input);
-        return Ok(());
+        return Ok(read_rows(schema, rows, input));
     }
     for (place, source) in input.iter_mut().zip(&member.sources) {
         let answer = &earlier[*source];
@@ -110,7 +107,26 @@ fn fill(member: &Member, schema: &Schema, earlier: &[MemberAnswer], rows: Rows<'
         }
         *place = answer.value as f32;
     }
-    Ok(())
+    Ok(input)
+}
+
+/// As many of the newest rows as `input` holds: where they lie when nothing is missing in them, else filled into it.
+fn read_rows<'i>(schema: &Schema, rows: Rows<'i>, input: &'i mut [f32]) -> &'i [f32] {
+    let (words, count) = (schema.width().div_ceil(64), input.len() / schema.width());
+    if all_on(&rows.valid[rows.valid.len() - count * words..], schema.width()) {
+        return &rows.values[rows.values.len() - input.len()..];
+    }
+    fill_rows(schema, rows, input);
+    input
+}
+
+/// Every value of rows of so many is there.
+fn all_on(valid: &[u64], width: usize) -> bool {
+    let last = u64::MAX >> (width.wrapping_neg() % 64);
+    match width.div_ceil(64) {
+        1 => valid.iter().fold(true, |all, word| all & (*word == last)),
+        words => valid.chunks_exact(words).all(|row| row[..words - 1].iter().all(|word| *word == u64::MAX) && row[words - 1] == last),
+    }
 }
 
 /// The newest rows as a model reads them: what is missing is replaced as the schema says.

@@ -215,7 +215,11 @@ fn repeated(mut prediction: Prediction, vetoes: u64) -> Prediction {
 
 /// A needed feature is missing in one of the rows.
 pub(super) fn lacks(valid: &[u64], needed: &[u64]) -> bool {
-    valid.chunks_exact(needed.len()).any(|row| row.iter().zip(needed).any(|(valid, needed)| needed & !valid != 0))
+    match needed {
+        // All are looked at, so that no branch is among them.
+        [needed] => valid.iter().fold(false, |any, row| any | (needed & !row != 0)),
+        _ => valid.chunks_exact(needed.len()).any(|row| row.iter().zip(needed).any(|(valid, needed)| needed & !valid != 0)),
+    }
 }
 
 fn phase_of(bundle: &Bundle, raw: &[f64], valid: &[u64], close: Option<f64>) -> (Phase, f64) {
