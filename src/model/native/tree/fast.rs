@@ -7,10 +7,13 @@ use super::chain::Chain;
 #[cfg(target_arch = "x86_64")]
 use super::crowned::Crowned;
 use super::plain::Plain;
+use super::ranks::Ranks;
 
-/// A layout for rows whose missing values, if any, take the second child everywhere, and branches that compare with `<=`.
+/// A layout for branches that compare with `<=`, and for rows whose missing values, if any, take the second child everywhere.
 #[derive(Debug)]
 pub(super) enum Fast {
+    /// Missing values take the child that each branch says.
+    Ranks(Ranks),
     Chain(Chain),
     #[cfg(target_arch = "x86_64")]
     Crowned(Crowned),
@@ -26,17 +29,25 @@ impl Fast {
         }
         #[cfg(target_arch = "x86_64")]
         if let Some(wide) = level.wide().filter(|_| columns <= super::crown::COLUMNS) {
-            let blocks = || Blocks::new(plain, columns, wide).map(Fast::Blocks);
-            return blocks().or_else(|| Crowned::new(plain, columns, wide).map(Fast::Crowned));
+            let ranks = || Ranks::new(plain).map(Fast::Ranks);
+            let crowned = || Crowned::new(plain, columns, wide).map(Fast::Crowned);
+            return Blocks::new(plain, columns, wide).map(Fast::Blocks).or_else(ranks).or_else(crowned);
         }
         #[cfg(not(target_arch = "x86_64"))]
         let _ = level;
-        Chain::whole(plain, columns).map(Fast::Chain)
+        let chain = || Chain::whole(plain, columns).map(Fast::Chain);
+        Ranks::new(plain).map(Fast::Ranks).or_else(chain)
+    }
+
+    /// Whether rows with missing values, which some branch lets take its first child, can take it.
+    pub(super) fn takes_missing(&self) -> bool {
+        matches!(self, Fast::Ranks(_))
     }
 
     /// How many values of scratch memory it needs, beside one for each of [`padded`](super::chain::padded) many trees.
     pub(super) fn scratch_len(&self) -> usize {
         match self {
+            Fast::Ranks(ranks) => ranks.scratch_len(),
             Fast::Chain(chain) => chain.scratch_len(),
             #[cfg(target_arch = "x86_64")]
             Fast::Crowned(crowned) => crowned.scratch_len(),
@@ -49,6 +60,7 @@ impl Fast {
     #[inline(always)]
     pub(super) fn descend(&self, row: &[f32], scratch: &mut [f32], reached: &mut [f32]) {
         match self {
+            Fast::Ranks(ranks) => ranks.descend(row, scratch, reached),
             Fast::Chain(chain) => chain.descend(row, scratch, reached),
             #[cfg(target_arch = "x86_64")]
             Fast::Crowned(crowned) => crowned.descend(row, scratch, reached),
@@ -59,6 +71,7 @@ impl Fast {
 
     pub(super) fn memory_bytes(&self) -> usize {
         match self {
+            Fast::Ranks(ranks) => ranks.memory_bytes(),
             Fast::Chain(chain) => chain.memory_bytes(),
             #[cfg(target_arch = "x86_64")]
             Fast::Crowned(crowned) => crowned.memory_bytes(),

@@ -40,6 +40,8 @@ enum Shape {
     Ragged(u32, usize),
     /// One child of each branch is a leaf.
     Stalk(u32),
+    /// So many leaves, which each branch shares out at random.
+    Shared(usize),
 }
 
 /// Seeded choices.
@@ -78,16 +80,24 @@ struct Kind {
 }
 
 impl Kind {
-    fn tree(&self, random: &mut Random, depth: u32) -> Tree {
-        let ends = match self.shape {
+    fn tree(&self, random: &mut Random, depth: u32, shape: Shape) -> Tree {
+        let ends = match shape {
             Shape::Full(deepest) | Shape::Stalk(deepest) => depth == deepest,
             Shape::Ragged(deepest, eighths) => depth == deepest || random.below(8) < eighths,
+            Shape::Shared(leaves) => leaves == 1,
         };
         if ends {
             return Tree::Leaf((0..self.targets).map(|_| random.value().clamp(-4e3, 4e3) * 1.1).collect());
         }
-        let mut children =
-            Box::new([self.tree(random, depth + 1), self.tree(random, if let Shape::Stalk(deepest) = self.shape { deepest } else { depth + 1 })]);
+        let shapes = match shape {
+            Shape::Stalk(_) => [shape, Shape::Full(depth + 1)],
+            Shape::Shared(leaves) => {
+                let first = 1 + random.below(leaves - 1);
+                [Shape::Shared(first), Shape::Shared(leaves - first)]
+            }
+            Shape::Full(_) | Shape::Ragged(..) => [shape; 2],
+        };
+        let mut children = Box::new(shapes.map(|shape| self.tree(random, depth + 1, shape)));
         if random.below(2) == 0 {
             children.reverse();
         }
@@ -202,15 +212,28 @@ const ORDERED: &[&str] = &["BRANCH_LEQ", "BRANCH_LT", "BRANCH_GTE", "BRANCH_GT"]
 fn kind(random: &mut Random, round: usize) -> Kind {
     let deepest = if cfg!(miri) { 5 } else { 13 };
     let depth = random.below(deepest) as u32;
-    let shape = match round % 4 {
+    let shape = match round % 5 {
         0 => Shape::Full(depth.min(9)),
         1 => Shape::Ragged(depth, 1),
         2 => Shape::Ragged(depth + if cfg!(miri) { 1 } else { 8 }, 3),
-        _ => Shape::Stalk(depth * 3),
+        3 => Shape::Stalk(depth * 3),
+        _ => Shape::Shared(random.of(if cfg!(miri) { &[17][..] } else { &[16, 17, 29, 31, 32, 33] })),
     };
+    // Enough branches a column to be ranked.
+    let many = matches!(shape, Shape::Shared(_));
     let modes = random.of(&[&["BRANCH_LEQ"][..], &["BRANCH_LT"], ORDERED, ORDERED, EVERY_MODE]);
-    let columns = random.of(if cfg!(miri) { &[1, 2, 7, 33, 65][..] } else { &[1, 2, 7, 31, 32, 33, 63, 64, 65, 255, 256, 1_023, 1_024] });
-    let trees = random.of(if cfg!(miri) { &[1, 2, 9][..] } else { &[1, 2, 7, 8, 15, 16, 17, 33] });
+    let columns = random.of(match (many, cfg!(miri)) {
+        (true, true) => &[1][..],
+        (true, false) => &[1, 2, 3, 7, 65],
+        (false, true) => &[1, 2, 7, 33, 65],
+        (false, false) => &[1, 2, 7, 31, 32, 33, 63, 64, 65, 255, 256, 1_023, 1_024],
+    });
+    let trees = random.of(match (many, cfg!(miri)) {
+        (true, true) => &[9][..],
+        (true, false) => &[7, 15, 16, 17, 33, 70],
+        (false, true) => &[1, 2, 9],
+        (false, false) => &[1, 2, 7, 8, 15, 16, 17, 33],
+    });
     Kind {
         shape,
         trees,
@@ -237,6 +260,7 @@ fn name(trees: &Trees) -> &'static str {
     match &trees.way {
         Way::Plain(_) => "plain",
         Way::Both(..) => "both",
+        Way::Fast(Fast::Ranks(_)) => "ranks",
         Way::Fast(Fast::Chain(_)) => "chain",
         #[cfg(target_arch = "x86_64")]
         Way::Fast(Fast::Crowned(_)) => "crowned",
@@ -249,9 +273,9 @@ fn name(trees: &Trees) -> &'static str {
 fn every_layout_reaches_the_leaves_that_the_text_says() {
     let mut random = Random(5);
     let mut seen = BTreeSet::new();
-    for round in 0..if cfg!(miri) { 8 } else { 400 } {
+    for round in 0..if cfg!(miri) { 10 } else { 500 } {
         let kind = kind(&mut random, round);
-        let forest: Vec<Tree> = (0..kind.trees).map(|_| kind.tree(&mut random, 0)).collect();
+        let forest: Vec<Tree> = (0..kind.trees).map(|_| kind.tree(&mut random, 0, kind.shape)).collect();
         let graph = kind.graph(&forest);
         let rows = rows(&mut random, kind.columns);
         let expected: Vec<u32> = rows.chunks(kind.columns).flat_map(|row| kind.expected(&forest, row)).map(f32::to_bits).collect();
@@ -264,7 +288,8 @@ fn every_layout_reaches_the_leaves_that_the_text_says() {
             assert_eq!(scores, expected, "{kind:?} as {} on {}", name(&trees), level.name());
         }
     }
-    let known: &[&str] = if Level::available().len() == 3 { &["blocks", "both", "chain", "crowned", "plain"] } else { &["both", "chain", "plain"] };
+    let known: &[&str] =
+        if Level::available().len() == 3 { &["blocks", "both", "chain", "crowned", "plain", "ranks"] } else { &["both", "chain", "plain", "ranks"] };
     // A few small ensembles need not meet every rule.
     assert!(cfg!(miri) || seen.into_iter().eq(known.iter().copied()));
 }
