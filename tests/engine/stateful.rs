@@ -168,20 +168,28 @@ fn a_row_that_lacks_something_begins_the_state_anew() {
     assert_eq!(beside.read, 19);
 }
 
+/// Features that are there in the first row.
+const AT_ONCE: &str = "[{ op = \"volume\", scale = [\"zscore\"] }, { op = [\"open\", \"close\"], scale = [\"zscore\"] }]";
+
 #[test]
 fn a_silence_and_a_reset_begin_it_anew() {
     let sampler = "kind = \"bar\"\ninterval_ms = 60_000\nprice = \"trade\"\nreset_after = 6\n";
-    let (mut bench, track) = Bench::start(&Options { sampler: sampler.into(), ..stateful(LSTM, REPLAY) });
-    let mut beside = Beside::new(LSTM);
-    lives(&mut bench, track, &mut beside, 0..20);
-    // Unasked steps of the life before are lost with it.
-    bench.push(&event(bench.stream, 20));
-    lives(&mut bench, track, &mut beside, 30..45);
-    assert_eq!(beside.read, 14);
-    let at_ns = event(1, 44).head.known_ns;
-    bench.push(&Mark { code: MARK_RESET, track: u32::MAX, ..Mark::of(0, at_ns) });
-    lives(&mut bench, track, &mut beside, 45..60);
-    assert_eq!(beside.read, 14);
+    let late = Options { sampler: sampler.into(), ..stateful(LSTM, REPLAY) };
+    for (options, first) in [(Options { features: AT_ONCE.into(), ..late.clone() }, 0), (late, 1)] {
+        let (mut bench, track) = Bench::start(&options);
+        let mut beside = Beside::new(LSTM);
+        lives(&mut bench, track, &mut beside, 0..20);
+        // Unasked steps of the life before are lost with it.
+        bench.push(&event(bench.stream, 20));
+        beside.begin();
+        lives(&mut bench, track, &mut beside, 30..45);
+        assert_eq!(beside.read, 15 - first);
+        let at_ns = event(1, 44).head.known_ns;
+        bench.push(&Mark { code: MARK_RESET, track: u32::MAX, ..Mark::of(0, at_ns) });
+        beside.begin();
+        lives(&mut bench, track, &mut beside, 45..60);
+        assert_eq!(beside.read, 15 - first);
+    }
 }
 
 #[test]
@@ -421,8 +429,7 @@ fn states_take_memory_that_is_counted_and_refused() {
 
 #[test]
 fn a_scorer_reads_windows_and_a_single_row_is_refused() {
-    let features = "[{ op = \"volume\", scale = [\"zscore\"] }, { op = [\"open\", \"close\"], scale = [\"zscore\"] }]";
-    let (mut bench, track) = Bench::start(&Options { features: features.into(), ..stateful("lstm_2.carry", RESET) });
+    let (mut bench, track) = Bench::start(&Options { features: AT_ONCE.into(), ..stateful("lstm_2.carry", RESET) });
     let mut scorer = bench.engine.open_scorer("s", "net", 0).unwrap();
     assert_eq!((scorer.info().window, scorer.info().features, scorer.info().outputs, scorer.info().backend), (4, 3, 73, NATIVE | STATEFUL));
     let rows: Vec<f32> = (0..3 * 4 * 3).map(|at| (at as f32).sin()).collect();
