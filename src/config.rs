@@ -42,6 +42,8 @@ pub struct Backends {
     pub native: bool,
     /// ONNX Runtime.
     pub ort: bool,
+    /// rten.
+    pub rten: bool,
     /// Its library's file; `None` looks in `ORT_DYLIB_PATH`, then beside our own library.
     pub ort_library: Option<PathBuf>,
     /// Upper bound of a foreign run's time, us; `None` leaves the manifest's.
@@ -50,7 +52,7 @@ pub struct Backends {
 
 impl Default for Backends {
     fn default() -> Backends {
-        Backends { native: true, ort: true, ort_library: None, deadline_us: None }
+        Backends { native: true, ort: true, rten: true, ort_library: None, deadline_us: None }
     }
 }
 
@@ -145,6 +147,7 @@ fn backends(root: &mut Section<'_>) -> Backends {
     let backends = Backends {
         native: allows("native"),
         ort: allows("ort"),
+        rten: allows("rten"),
         ort_library: (!library.is_empty()).then(|| library.into()),
         deadline_us: (deadline_us > 0).then_some(deadline_us),
     };

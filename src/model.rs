@@ -10,7 +10,7 @@ pub mod manifest;
 pub mod stats;
 pub mod golden;
 pub mod golden_run;
-#[cfg(feature = "ort")]
+#[cfg(any(feature = "ort", feature = "rten"))]
 pub mod shapes;
 #[cfg(feature = "ort")]
 mod exit;
@@ -20,6 +20,8 @@ mod runtime_library;
 mod runtime_check;
 #[cfg(feature = "ort")]
 pub mod ort;
+#[cfg(feature = "rten")]
+pub mod rten;
 pub mod choice;
 pub mod bundle;
 mod describe;

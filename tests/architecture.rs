@@ -50,8 +50,11 @@ const CLOCKS: [&str; 5] =
 
 /// Other crates, and the files that may name them (`memmap2`: none needs it yet).
 /// `ort` has a second one: the benchmark drives ONNX Runtime as a host would, with nothing of ours before the clock stops.
-const CRATES: [(&str, &[&str]); 5] = [
+const CRATES: [(&str, &[&str]); 8] = [
     ("ort", &["src/model/ort.rs", "src/cli/bench/onnx_runtime.rs"]),
+    ("rten", &["src/model/rten.rs"]),
+    ("rten_tensor", &["src/model/rten.rs"]),
+    ("rayon", &["src/model/rten.rs"]),
     ("arc_swap", &["src/model/store.rs"]),
     ("memmap2", &["src/model/mapping.rs"]),
     ("prost", &["src/model/onnx_ir"]),
@@ -210,6 +213,8 @@ fn planted_breaches_are_reported() {
         ("src/model/a.rs", "use ort as runtime;", "holds ort"),
         ("src/cli/bench/a.rs", "use ort::session::Session;", "holds ort"),
         ("src/model/a.rs", "fn f() { ort::init().commit(); }", "holds ort"),
+        ("src/model/choice.rs", "use rten::Model;", "holds rten"),
+        ("src/model/rten/a.rs", "fn f() { rayon::spawn(g) }", "holds rayon"),
         ("src/engine/a.rs", "use ::arc_swap::ArcSwap;", "holds arc_swap"),
         ("src/engine/a.rs", "struct A(arc_swap::ArcSwap<u8>);", "holds arc_swap"),
         ("src/model/bundle.rs", "use memmap2::Mmap;", "holds memmap2"),

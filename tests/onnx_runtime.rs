@@ -4,21 +4,17 @@
 
 mod support;
 
-use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use foretick::Status;
-use foretick::config::Backends;
 use foretick::engine::{Engine, Lane, TrackId};
-use foretick::model::backend::Backend;
-use foretick::model::choice::{Request, choose};
 use foretick::model::manifest::BackendChoice;
-use foretick::model::watchdog::Patrol;
 use foretick::types::event::Record;
 use foretick::types::{Action, reason};
 
 use support::bench::{MINUTE_NS, START_NS, bar, by_volume, open};
 use support::bundle::{Graph, Member, Options};
+use support::fixtures;
 use support::ort::library;
 
 /// `lr` and a member on ONNX Runtime, each of weight 1.
@@ -203,62 +199,13 @@ fn denormal_inputs_give_what_zeros_give() {
     assert!(values.iter().all(|members| *members == [(Status::Ok, 0.5); 2]), "{values:?}");
 }
 
-/// |ours - theirs| <= ABS + REL |theirs|, as for native kernels.
-const ABS: f64 = 3e-6;
-const REL: f64 = 2e-5;
-
-/// Every fixture there too: rows on thresholds and their float32 neighbours, denormals, extremes and missing values.
 #[test]
 fn every_fixture_gives_what_its_library_gives() {
     if library().is_none() {
         return;
     }
-    let (patrol, mut wrong) = (Patrol::start().unwrap(), Vec::new());
-    let folders = ["models/fixtures", "models/fixtures/nets"].map(|folder| Path::new(env!("CARGO_MANIFEST_DIR")).join(folder));
-    let files = folders.iter().flat_map(|folder| std::fs::read_dir(folder).unwrap()).map(|entry| entry.unwrap().path());
-    let graphs: Vec<PathBuf> = files.filter(|path| path.extension().is_some_and(|ext| ext == "onnx")).collect();
-    assert!(graphs.len() > 90, "fixtures are missing");
-    for path in &graphs {
-        let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        let table = std::fs::read_to_string(path.with_file_name(format!("{}.csv", name.split('.').next().unwrap()))).unwrap_or_default();
-        let Some(header) = table.lines().next().filter(|_| !name.starts_with("refused_")) else { continue };
-        let (inputs, outputs): (Vec<&str>, Vec<&str>) = header.split(',').partition(|name| name.starts_with('x'));
-        let last: Vec<usize> = inputs.last().unwrap()[1..].split('_').map(|at| at.parse::<usize>().unwrap() + 1).collect();
-        let shape: Vec<usize> = std::iter::once(1).chain(last).collect();
-        let bytes = std::fs::read(path).unwrap();
-        let request = Request { bytes: &bytes, shapes: &[shape], asked: BackendChoice::Ort };
-        let limit = patrol.limit(Duration::from_secs(5));
-        let backend = choose(&request, &Backends::default(), &limit).unwrap_or_else(|error| panic!("{name}: {error}")).backend;
-        let (mut instance, mut out) = (backend.clone().instance(&limit).unwrap(), vec![0.0; backend.output_width()]);
-        let places: Vec<usize> = outputs.iter().map(|output| place(&*backend, output)).collect();
-        let mut misses = 0;
-        for line in table.lines().skip(1) {
-            let cells: Vec<&str> = line.split(',').collect();
-            let row: Vec<f32> = cells[..inputs.len()].iter().map(|cell| cell.parse().unwrap()).collect();
-            let ran = instance.run(&row, &mut out);
-            if row.iter().any(|value| value.is_nan()) && !backend.accepts_missing() {
-                assert_eq!(ran.unwrap_err().status(), Status::NotFinite, "{name}");
-                continue;
-            }
-            ran.unwrap_or_else(|error| panic!("{name}: {error}"));
-            for (place, theirs) in places.iter().zip(&cells[inputs.len()..]) {
-                let theirs: f64 = theirs.parse().unwrap();
-                let error = (f64::from(out[*place]) - theirs).abs();
-                misses += usize::from(error.is_nan() || error > ABS + REL * theirs.abs());
-            }
-        }
-        if misses > 0 {
-            wrong.push(format!("{name}: {misses}"));
-        }
-    }
-    assert!(wrong.is_empty(), "{wrong:#?}");
-}
-
-/// Where `tensor[column]` stands.
-fn place(backend: &dyn Backend, name: &str) -> usize {
-    let (tensor, column) = name.trim_end_matches(']').split_once('[').unwrap();
-    let before: usize = backend.outputs().iter().take_while(|port| port.name != tensor).map(|port| port.width()).sum();
-    before + column.parse::<usize>().unwrap()
+    let report = fixtures::run(BackendChoice::Ort);
+    assert!(report.wrong.is_empty() && report.refused.is_empty(), "{report:#?}");
 }
 
 /// Closing an engine ends what its lanes run; the lanes' callers come back and are told.

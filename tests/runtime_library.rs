@@ -141,7 +141,22 @@ fn a_program_without_the_library() {
     for part in ["model loop (loop.onnx)", "`Loop`", "no native kernel", "ORT_DYLIB_PATH", "pip install onnxruntime", "models.ort_library"] {
         assert!(error.text().contains(part), "{part}: {error}");
     }
+    rten_runs_what_it_can_where_nobody_names_a_library(&engine);
     let real = PathBuf::from(std::env::var_os("FORETICK_REAL").unwrap());
     Engine::open_text(&options(&real)).unwrap();
     open(&engine, &with_a_foreign_member()).expect("the engine that was open before finds it too");
+}
+
+/// A library that is named and not there is a fault of the host's, which another runtime would only hide.
+fn rten_runs_what_it_can_where_nobody_names_a_library(engine: &Engine) {
+    let opened = open(engine, &Options { members: vec![Member::new("wave", Graph::Foreign("sine"))], ..by_volume() });
+    if std::env::var_os("ORT_DYLIB_PATH").is_some() || !cfg!(feature = "rten") {
+        assert_eq!(opened.unwrap_err().status(), Status::RuntimeMissing);
+        return;
+    }
+    let member = &opened.unwrap().describe()["members"][1];
+    assert_eq!(member["backend"], "rten");
+    for part in ["Sin", "no native kernel", "ONNX Runtime", "pip install onnxruntime"] {
+        assert!(member["why"].as_str().unwrap().contains(part), "{part}: {member}");
+    }
 }

@@ -310,7 +310,7 @@ fn an_endless_run_ends_at_its_deadline() {
 fn what_is_wrong_with_the_call_is_said() {
     let folder = Folder::new();
     let (model, rows) = (folder.put("m.onnx", onnx::logistic(&[4.0, 0.5], 0.25)), folder.put("rows.csv", "1,2\n"));
-    refused(&[&model, &rows, "--backend", "rten"], 4, &["rten is not in this build"]);
+    refused(&[&model, &rows, "--backend", "rten"], 3, &["LinearClassifier"]);
     refused(&[&model, &rows, "--backend", "ort", "--ort-library", &folder.path("none.so")], 3, &["none.so", "pip install onnxruntime"]);
     refused(&[&model, &rows, "--out", &rows], 2, &["rows.csv is an input too"]);
     refused(&[&model, &rows, "--out", &folder.path("o.txt")], 2, &[".npy or .csv"]);

@@ -129,18 +129,21 @@ fn engine() -> Check {
     Check::of("engine", work())
 }
 
+/// What becomes of other graphs where ONNX Runtime is not there.
+const REST: &str = if cfg!(feature = "rten") { "run on rten where it has their operators" } else { "are refused" };
+
 /// Bundles whose graphs have native kernels do without.
 #[cfg(feature = "ort")]
 fn runtime() -> Check {
     match foretick::model::ort::runtime(None) {
         Ok(runtime) => Check::new("onnx runtime", Verdict::Ok, format!("{} ({})", runtime.path.display(), runtime.build)),
-        Err(error) => Check::new("onnx runtime", Verdict::Note, format!("{error}; only graphs without a native kernel need it")),
+        Err(error) => Check::new("onnx runtime", Verdict::Note, format!("{error}; graphs without a native kernel {REST}")),
     }
 }
 
 #[cfg(not(feature = "ort"))]
 fn runtime() -> Check {
-    Check::new("onnx runtime", Verdict::Note, "not in this build (feature ort): graphs without a native kernel are refused")
+    Check::new("onnx runtime", Verdict::Note, format!("not in this build (feature ort): graphs without a native kernel {REST}"))
 }
 
 fn data() -> Check {

@@ -77,7 +77,8 @@ impl Shared {
 
     fn describe_backends(&self) -> Value {
         let backends = &self.config.backends;
-        json!({ "native": backends.native, "ort": backends.ort && cfg!(feature = "ort"), "ort_library": loaded() })
+        let (ort, rten) = (backends.ort && cfg!(feature = "ort"), backends.rten && cfg!(feature = "rten"));
+        json!({ "native": backends.native, "ort": ort, "rten": rten, "ort_library": loaded() })
     }
 }
 

@@ -66,7 +66,8 @@ pub unsafe extern "C" fn foretick_build_info(buf: *mut c_char, cap: usize, len: 
 }
 
 fn build_info() -> String {
-    let backends = if cfg!(feature = "ort") { &["native", "ort"][..] } else { &["native"] };
+    let built = [("native", true), ("ort", cfg!(feature = "ort")), ("rten", cfg!(feature = "rten"))];
+    let backends: Vec<&str> = built.iter().filter(|(_, is_in)| *is_in).map(|(name, _)| *name).collect();
     let abi = format!("{}.{}", FORETICK_ABI_VERSION >> 16, FORETICK_ABI_VERSION & 0xFFFF);
     json!({
         "version": env!("CARGO_PKG_VERSION"), "abi": abi, "rustc": env!("FORETICK_RUSTC"), "target": env!("FORETICK_TARGET"),

@@ -30,17 +30,19 @@ pub struct Request<'a> {
     pub asked: BackendChoice,
 }
 
-/// The backend of a graph: the one asked for; by default a native kernel, else ONNX Runtime.
+/// The backend of a graph: the one asked for; by default a native kernel, else ONNX Runtime, else, where its library is absent or not
+/// allowed, rten.
 ///
 /// # Errors
 /// `MODEL`, `EXTERNAL_DATA`, `OPERATOR` and `CONTRACT` of the graph; `UNSUPPORTED` for a backend that this build lacks or that
 /// is not allowed; `RUNTIME_*` when ONNX Runtime is wanted and cannot be had, with the operator that wants it.
 pub fn choose(request: &Request<'_>, allowed: &Backends, limit: &RunLimit) -> Result<Chosen> {
     let graph = Graph::parse(request.bytes)?;
+    let asked = "asked for".to_owned();
     match request.asked {
-        BackendChoice::Native => native(request, &graph, allowed, "asked for"),
-        BackendChoice::Ort => foreign(request, &graph, allowed, limit, "asked for".to_owned()),
-        BackendChoice::Rten => Err(Error::new(Status::Unsupported, "rten is not in this build; ask for default, native or ort")),
+        BackendChoice::Native => native(request, &graph, allowed, &asked),
+        BackendChoice::Ort => ort(request, &graph, allowed, limit, asked),
+        BackendChoice::Rten => rten(request, &graph, allowed, limit, asked),
         BackendChoice::Default => by_default(request, &graph, allowed, limit),
     }
 }
@@ -59,11 +61,40 @@ pub fn choose_step(bytes: &[u8], columns: usize, carry: &[(String, String)], all
 
 fn by_default(request: &Request<'_>, graph: &Graph, allowed: &Backends, limit: &RunLimit) -> Result<Chosen> {
     let unable = match native(request, graph, allowed, "a native kernel exists for this graph") {
-        Err(error) if matches!(error.status(), Status::Operator | Status::Unsupported) => error,
+        Err(error) if is_lack(&error) => error,
         other => return other,
     };
-    foreign(request, graph, allowed, limit, format!("no native kernel: {}", unable.text()))
-        .map_err(|error| Error::new(error.status(), format!("{}; {}", unable.text(), error.text())))
+    let why = format!("no native kernel: {}", unable.text());
+    let both = |error: Error| Error::new(error.status(), format!("{}; {}", unable.text(), error.text()));
+    let absent = match ort(request, graph, allowed, limit, why.clone()) {
+        Err(error) if is_absence(&error, allowed) => error,
+        other => return other.map_err(both),
+    };
+    rten(request, graph, allowed, limit, format!("{why}; {}", absent.text())).map_err(|error| {
+        // What is wrong with the graph itself comes first; else ONNX Runtime is the remedy.
+        let status = if is_lack(&error) { absent.status() } else { error.status() };
+        both(Error::new(status, format!("{}; {}", absent.text(), error.text())))
+    })
+}
+
+/// The backend cannot run this graph; another may.
+fn is_lack(error: &Error) -> bool {
+    matches!(error.status(), Status::Operator | Status::Unsupported)
+}
+
+/// ONNX Runtime is not there, and nobody says that it should be.
+fn is_absence(error: &Error, allowed: &Backends) -> bool {
+    error.status() == Status::Unsupported || error.status() == Status::RuntimeMissing && !is_named(allowed)
+}
+
+#[cfg(feature = "ort")]
+fn is_named(allowed: &Backends) -> bool {
+    crate::model::runtime_library::is_named(allowed.ort_library.as_deref())
+}
+
+#[cfg(not(feature = "ort"))]
+fn is_named(_: &Backends) -> bool {
+    false
 }
 
 /// Rows and columns of the windows that will be fed; `None` for rows, whose length the graph says.
@@ -71,22 +102,28 @@ fn window<'a>(request: &Request<'a>) -> Option<&'a [usize]> {
     request.shapes.first().and_then(|shape| if let [1, window @ ..] = shape.as_slice() { Some(window) } else { None }).filter(|window| window.len() == 2)
 }
 
+/// Dimensions of every input.
+#[cfg(any(feature = "ort", feature = "rten"))]
+fn dims(request: &Request<'_>, graph: &Graph) -> Result<Vec<Vec<usize>>> {
+    let hint = |at: usize| request.shapes.get(at).map(Vec::as_slice);
+    graph.inputs.iter().enumerate().map(|(at, input)| crate::model::shapes::resolve(input, hint(at))).collect()
+}
+
 fn native(request: &Request<'_>, graph: &Graph, allowed: &Backends, why: &str) -> Result<Chosen> {
     if !allowed.native {
-        return Err(Error::new(Status::Unsupported, "native kernels are not allowed (models.backends)"));
+        return Err(refused("native kernels are not allowed (models.backends)"));
     }
     Ok(Chosen { backend: native::compile(graph, window(request))?, why: why.to_owned() })
 }
 
 #[cfg(feature = "ort")]
-fn foreign(request: &Request<'_>, graph: &Graph, allowed: &Backends, limit: &RunLimit, why: String) -> Result<Chosen> {
-    use crate::model::{ort, shapes};
+fn ort(request: &Request<'_>, graph: &Graph, allowed: &Backends, limit: &RunLimit, why: String) -> Result<Chosen> {
+    use crate::model::ort;
 
     if !allowed.ort {
-        return Err(Error::new(Status::Unsupported, "ONNX Runtime is not allowed (models.backends)"));
+        return Err(refused("ONNX Runtime is not allowed (models.backends)"));
     }
-    let shapes = graph.inputs.iter().enumerate().map(|(at, input)| shapes::resolve(input, request.shapes.get(at).map(Vec::as_slice)));
-    let shapes = shapes.collect::<Result<Vec<_>>>()?;
+    let shapes = dims(request, graph)?;
     let runtime = ort::runtime(allowed.ort_library.as_deref())?;
     // ONNX Runtime's trees follow a missing value where the graph says so; nothing else that it runs does.
     let takes_missing = native::compile(graph, window(request)).is_ok_and(|backend| backend.accepts_missing());
@@ -95,6 +132,24 @@ fn foreign(request: &Request<'_>, graph: &Graph, allowed: &Backends, limit: &Run
 }
 
 #[cfg(not(feature = "ort"))]
-fn foreign(_: &Request<'_>, _: &Graph, _: &Backends, _: &RunLimit, _: String) -> Result<Chosen> {
-    Err(Error::new(Status::Unsupported, "ONNX Runtime is not in this build (feature ort)"))
+fn ort(_: &Request<'_>, _: &Graph, _: &Backends, _: &RunLimit, _: String) -> Result<Chosen> {
+    Err(refused("ONNX Runtime is not in this build (feature ort)"))
+}
+
+#[cfg(feature = "rten")]
+fn rten(request: &Request<'_>, graph: &Graph, allowed: &Backends, limit: &RunLimit, why: String) -> Result<Chosen> {
+    if !allowed.rten {
+        return Err(refused("rten is not allowed (models.backends)"));
+    }
+    let backend = crate::model::rten::Model::open(request.bytes, graph, &dims(request, graph)?, limit)?;
+    Ok(Chosen { backend: Arc::new(backend), why })
+}
+
+#[cfg(not(feature = "rten"))]
+fn rten(_: &Request<'_>, _: &Graph, _: &Backends, _: &RunLimit, _: String) -> Result<Chosen> {
+    Err(refused("rten is not in this build (feature rten)"))
+}
+
+fn refused(text: &str) -> Error {
+    Error::new(Status::Unsupported, text)
 }

@@ -7,13 +7,22 @@ use crate::error::{Error, Result, Status};
 /// How to get the library, for messages.
 pub const HOW_TO_GET: &str = "install it with `pip install onnxruntime` and name its capi/libonnxruntime.so.* in models.ort_library (command: --ort-library) or ORT_DYLIB_PATH, or put that file beside foretick's own";
 
+/// Whether anybody names the library: one that is named and missing is a fault, not an absence.
+#[must_use]
+pub fn is_named(configured: Option<&Path>) -> bool {
+    configured.is_some() || from_environment().is_some()
+}
+
+fn from_environment() -> Option<PathBuf> {
+    std::env::var_os("ORT_DYLIB_PATH").filter(|path| !path.is_empty()).map(PathBuf::from)
+}
+
 /// The file to load: what the configuration names, else `ORT_DYLIB_PATH`, else the one beside our own library or program.
 /// A place that is named is not passed over, even when nothing is there.
 ///
 /// # Errors
 /// `RUNTIME_MISSING` with the places that were looked at and how to get the library.
 pub fn find(configured: Option<&Path>) -> Result<PathBuf> {
-    let from_environment = || std::env::var_os("ORT_DYLIB_PATH").filter(|path| !path.is_empty()).map(PathBuf::from);
     let named = configured.map(|path| (path.to_owned(), "models.ort_library")).or_else(|| from_environment().map(|path| (path, "ORT_DYLIB_PATH")));
     match named {
         // A name without a folder would be looked up by the loader, which finds another file on another machine.

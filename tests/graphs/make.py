@@ -68,6 +68,11 @@ def bomb():
     save("bomb", [*nodes, *answer("sum")], [constant("huge", INT64, [1], [2**40]), constant("one", INT64, [1], [1])])
 
 
+def sine():
+    """An operator that no native kernel has and every runtime does."""
+    save("sine", [helper.make_node("Sin", ["x"], ["wave"]), *answer("wave")])
+
+
 def unknown():
     """An operator that no runtime has."""
     save("unknown", [helper.make_node("NoSuchOperator", ["x"], ["made"], domain="com.example"), *answer("made")], opsets=(("", 15), ("com.example", 1)))
@@ -77,4 +82,5 @@ if __name__ == "__main__":
     endless("endless", "above")
     endless("always_endless", "true")
     bomb()
+    sine()
     unknown()

@@ -5,6 +5,7 @@ pub mod bench;
 pub mod bundle;
 pub mod abi;
 pub mod capi;
+pub mod fixtures;
 pub mod golden;
 pub mod onnx;
 pub mod steps;
