@@ -7,6 +7,7 @@ mod features;
 mod files;
 mod inspect;
 mod meter;
+mod model;
 mod replay;
 mod rows;
 mod score;
@@ -47,6 +48,8 @@ enum Command {
     Score(Box<score::ScoreArgs>),
     /// Verify a bundle and show what it holds, which backend each member got, and why.
     Inspect(inspect::InspectArgs),
+    /// Prepare a bundle for the machine that will serve it.
+    Model(model::ModelArgs),
     /// Swap bundles while lanes predict, and look at every answer.
     Soak(soak::SoakArgs),
     /// Time foretick's parts and models on this machine.
@@ -64,6 +67,7 @@ pub fn run() -> ExitCode {
         Command::Features(features) => features::run(&features, args.json),
         Command::Score(score) => score::run(&score, args.json),
         Command::Inspect(inspect) => inspect::run(&inspect, args.json),
+        Command::Model(model) => model::run(&model, args.json),
         Command::Demo(demo) => demo::run(&demo, args.json),
         Command::Soak(soak) => soak::run(&soak, args.json),
         Command::Bench(bench) => bench::run(&bench, args.json),

@@ -23,6 +23,7 @@ pub mod ort;
 #[cfg(feature = "rten")]
 pub mod rten;
 pub mod choice;
+pub mod lock;
 pub mod bundle;
 mod describe;
 pub mod carried;

@@ -9,7 +9,7 @@ mod floor;
 mod host;
 mod html;
 mod market;
-mod measure;
+pub mod measure;
 mod models;
 mod nets;
 mod onnx;
@@ -22,8 +22,10 @@ mod rows;
 mod run;
 mod subject;
 mod table;
-mod times;
+pub mod times;
 mod trees;
+
+pub use run::processor;
 
 use std::path::PathBuf;
 

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 use foretick::Result;
 use foretick::model::bundle::Bundle;
+use foretick::model::lock;
+use foretick::model::manifest::hex;
 use foretick::types::prediction::backend;
 use serde_json::Value;
 
@@ -38,6 +40,9 @@ fn show(bundle: &Bundle, description: &Value) {
     print_line(&format!("schema {}: {} features, window {}, ready from step {}", schema.name, schema.width(), schema.window, schema.ready()));
     let names: Vec<&str> = schema.features.iter().map(|feature| feature.name.as_str()).collect();
     print_line(&format!("  {}", names.join(" ")));
+    if let Some(lock) = &bundle.lock {
+        print_line(&format!("{} (SHA-256 {}): measured by foretick {} on {}", lock::FILE, hex(&lock.sha256), lock.foretick, lock.measured_on));
+    }
     print_line("members");
     for member in &bundle.members {
         let (spec, worst) = (&member.spec, &member.worst);

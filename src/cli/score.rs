@@ -44,7 +44,7 @@ pub struct ScoreArgs {
     /// Columns of ROWS to use, in this order: names, numbers from 0, or ranges such as 0-4.
     #[arg(long, value_name = "LIST", requires = "rows")]
     columns: Option<String>,
-    /// What runs the graph; by default a native kernel where one exists, else ONNX Runtime.
+    /// What runs the graph; by default a native kernel where one exists, else ONNX Runtime, else rten.
     #[arg(long, value_enum, default_value = "default")]
     backend: BackendName,
     /// ONNX Runtime's library.

@@ -75,3 +75,9 @@
 //!
 //! Working copies of new models are made off the way and left at a lane's seat; a prediction compares one number and takes them over when
 //! it moved (1.2 ns). There is no slow first call.
+//!
+//! # The backend that is fastest here
+//!
+//! Which backend runs a graph is a fixed rule, so that two hosts do not differ. `foretick model tune` times those that keep the golden
+//! rows' tolerance, in turns in a pinned thread, and writes the fastest into `backend.lock`; another than the fixed choice has to win by 5 %.
+//! What counts is what stands on the way of a decision: a whole run, or the newest row alone where the rest can be worked out before.

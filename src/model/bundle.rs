@@ -1,7 +1,7 @@
 //! A bundle: a folder read once into bytes that we own, verified as a whole before it may serve.
 
-use std::collections::BTreeSet;
-use std::io::Read;
+pub(super) mod files;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -15,12 +15,11 @@ use crate::model::carried::CarriedState;
 use crate::model::choice::{Chosen, Request, choose, choose_step};
 use crate::model::golden::{Golden, Worst};
 use crate::model::golden_run::GoldenRun;
-use crate::model::manifest::{FileRef, InputShape, Manifest, MemberRead, MemberSpec, StatePolicy, hex};
+use crate::model::lock::{self, Lock};
+use crate::model::manifest::{BackendChoice, InputShape, Manifest, MemberRead, MemberSpec, StatePolicy, hex};
 use crate::model::stats;
 use crate::model::watchdog::{PATIENT_LIMIT, Patrol, RunLimit};
-
-/// Most bytes of one file of a bundle.
-const FILE_MOST: u64 = 1 << 30;
+use files::{read_file, read_listed, read_verified};
 
 /// A member that is ready to run.
 #[derive(Debug)]
@@ -52,6 +51,8 @@ pub struct Bundle {
     pub digest: [u8; 32],
     /// Members by number.
     pub members: Vec<Member>,
+    /// The `backend.lock` that the members' backends were chosen by.
+    pub lock: Option<Lock>,
     /// Bits of the features that must not be missing.
     pub needed: Box<[u64]>,
     /// Why rows of the caller's cannot be predicted; `None` when they can.
@@ -60,16 +61,37 @@ pub struct Bundle {
     pub path: PathBuf,
 }
 
+/// Who says which backends run a bundle's members, where the manifest does not.
+#[derive(Clone, Copy, Debug)]
+pub enum Choices<'c> {
+    /// `backend.lock` when it is there, else the fixed choice.
+    Locked,
+    /// These, by name of the member; the fixed choice for the others. No `backend.lock` is read.
+    Given(&'c [(String, BackendChoice)]),
+}
+
 impl Bundle {
-    /// Reads and verifies a bundle's folder: hashes, schema, graphs, contracts, golden rows.
+    /// Reads and verifies a bundle's folder: hashes, `backend.lock`, schema, graphs, contracts, golden rows.
     ///
     /// # Errors
     /// `IO`, `MANIFEST`, `DIGEST`, `MODEL`, `OPERATOR`, `CONTRACT`, `GOLDEN`, `EXTERNAL_DATA`,
     /// `RUNTIME_*`; every problem of a stage is in the text, the status is that of the first.
     pub fn open(path: &Path, allowed: &Backends, limit: &RunLimit) -> Result<Bundle> {
+        Bundle::open_choosing(path, allowed, limit, Choices::Locked)
+    }
+
+    /// As [`Bundle::open`], by other choices of backends.
+    ///
+    /// # Errors
+    /// As [`Bundle::open`].
+    pub fn open_choosing(path: &Path, allowed: &Backends, limit: &RunLimit, choices: Choices<'_>) -> Result<Bundle> {
         let manifest_bytes = read_file(path, "manifest.toml")?;
-        let text = crate::config::utf8(&manifest_bytes, "manifest.toml")?;
-        let mut manifest = Manifest::parse(text)?;
+        let digest = Sha256::digest(&manifest_bytes).into();
+        let mut manifest = Manifest::parse(crate::config::utf8(&manifest_bytes, "manifest.toml")?)?;
+        let lock = if let Choices::Locked = choices { Lock::read(path)? } else { None };
+        if let Some(lock) = &lock {
+            lock.check(&digest, &manifest.members)?;
+        }
         let files = read_listed(path, &manifest)?;
         if let Some(bytes) = &files.stats {
             manifest.schema.stats = stats::read(bytes, &manifest.schema)?;
@@ -80,18 +102,12 @@ impl Bundle {
             let text = format!("schema: the manifest says hash {}, its content has {}", hex(&manifest.schema_hash), hex(&schema_hash));
             return Err(Error::new(Status::Manifest, text));
         }
-        let outputs: Vec<String> = manifest.outputs.iter().map(|output| output.name.clone()).collect();
-        let golden = Golden::read(&files.golden, &schema, &manifest.members, &outputs, manifest.golden.1)?;
-        let specs = &manifest.members;
-        let mut members = all(specs.iter().zip(&files.models).map(|(spec, bytes)| Member::compile(spec, bytes, specs, &schema, allowed, limit)), "models")?;
-        let worst = {
-            let mut run = GoldenRun::new(&members, &golden.rows, schema.window, limit)?;
-            all(members.iter().enumerate().map(|(number, member)| member.check(number, &mut run, &golden.expected[number])), "golden rows")?
-        };
-        members.iter_mut().zip(worst).for_each(|(member, worst)| member.worst = worst);
-        let digest = Sha256::digest(&manifest_bytes).into();
+        let golden = Golden::read(&files.golden, &schema, &manifest.members, &manifest.output_names(), manifest.golden.1)?;
+        let asked = |spec: &MemberSpec| Asked::of(spec, lock.as_ref(), choices);
+        let members = verified(&manifest, &schema, &files.models, &golden, asked, allowed, limit);
+        let members = members.map_err(|error| if lock.is_some() { lock::blamed(error) } else { error })?;
         let (needed, refuses_rows) = (needed_bits(&schema), refuses_rows(&schema, &members));
-        Ok(Bundle { manifest: Arc::new(manifest), schema, schema_hash, digest, members, needed, refuses_rows, path: path.to_owned() })
+        Ok(Bundle { manifest: Arc::new(manifest), schema, schema_hash, digest, members, lock, needed, refuses_rows, path: path.to_owned() })
     }
 
     /// As [`Bundle::open`], without an engine: foreign runs are watched by a thread that ends with this call.
@@ -128,12 +144,49 @@ impl Bundle {
     }
 }
 
+/// Members that give what the golden rows say.
+fn verified(
+    manifest: &Manifest,
+    schema: &Schema,
+    models: &[Vec<u8>],
+    golden: &Golden,
+    asked: impl Fn(&MemberSpec) -> Asked,
+    allowed: &Backends,
+    limit: &RunLimit,
+) -> Result<Vec<Member>> {
+    let specs = &manifest.members;
+    let compile = |(spec, bytes): (&MemberSpec, &Vec<u8>)| Member::compile(spec, bytes, specs, schema, asked(spec), allowed, limit);
+    let mut members = all(specs.iter().zip(models).map(compile), "models")?;
+    let worst = {
+        let mut run = GoldenRun::new(&members, &golden.rows, schema.window, limit)?;
+        all(members.iter().enumerate().map(|(number, member)| member.check(number, &mut run, &golden.expected[number])), "golden rows")?
+    };
+    members.iter_mut().zip(worst).for_each(|(member, worst)| member.worst = worst);
+    Ok(members)
+}
+
+/// The backend that a member is asked to have, and the reason where it is not the manifest's or the fixed choice's.
+struct Asked {
+    backend: BackendChoice,
+    why: Option<String>,
+}
+
+impl Asked {
+    fn of(spec: &MemberSpec, lock: Option<&Lock>, choices: Choices<'_>) -> Asked {
+        let given = if let Choices::Given(given) = choices { given } else { &[] };
+        let given = given.iter().find(|(name, _)| *name == spec.name).map(|(_, choice)| *choice);
+        let locked = lock.and_then(|lock| lock.choice(&spec.name));
+        Asked { backend: locked.or(given).unwrap_or(spec.backend), why: lock.filter(|_| locked.is_some()).map(Lock::why) }
+    }
+}
+
 impl Member {
-    fn compile(spec: &MemberSpec, bytes: &[u8], specs: &[MemberSpec], schema: &Schema, allowed: &Backends, limit: &RunLimit) -> Result<Member> {
+    fn compile(spec: &MemberSpec, bytes: &[u8], specs: &[MemberSpec], schema: &Schema, asked: Asked, allowed: &Backends, limit: &RunLimit) -> Result<Member> {
         let title = format!("model {} ({})", spec.name, spec.file.file);
-        let chosen = chosen(spec, bytes, schema, allowed, limit).map_err(|error| error.within(&title))?;
+        let chosen = chosen(spec, bytes, schema, asked.backend, allowed, limit).map_err(|error| error.within(&title))?;
         let places = contract(spec, chosen.backend.as_ref(), schema).map_err(|error| error.within(&title))?;
-        Ok(Member { spec: spec.clone(), backend: chosen.backend, why: chosen.why, places, sources: sources(spec, specs), worst: Worst::default() })
+        let why = asked.why.unwrap_or(chosen.why);
+        Ok(Member { spec: spec.clone(), backend: chosen.backend, why, places, sources: sources(spec, specs), worst: Worst::default() })
     }
 
     /// It carries a state from step to step.
@@ -185,10 +238,11 @@ impl Member {
     }
 }
 
-fn chosen(spec: &MemberSpec, bytes: &[u8], schema: &Schema, allowed: &Backends, limit: &RunLimit) -> Result<Chosen> {
-    match spec.state {
-        StatePolicy::None => choose(&Request { bytes, shapes: &[input_dims(spec, schema)], asked: spec.backend }, allowed, limit),
-        _ => choose_step(bytes, schema.width(), &spec.carry, allowed),
+fn chosen(spec: &MemberSpec, bytes: &[u8], schema: &Schema, asked: BackendChoice, allowed: &Backends, limit: &RunLimit) -> Result<Chosen> {
+    match (spec.state, asked) {
+        (StatePolicy::None, _) => choose(&Request { bytes, shapes: &[input_dims(spec, schema)], asked }, allowed, limit),
+        (_, BackendChoice::Default | BackendChoice::Native) => choose_step(bytes, schema.width(), &spec.carry, allowed),
+        _ => Err(Error::new(Status::Unsupported, "native kernels alone carry a state")),
     }
 }
 
@@ -288,51 +342,4 @@ pub fn read_schema(manifest: &Path) -> Result<Schema> {
         schema.stats = stats::read(&read_verified(folder, file)?, &schema)?;
     }
     Ok(schema)
-}
-
-struct Files {
-    models: Vec<Vec<u8>>,
-    stats: Option<Vec<u8>>,
-    golden: Vec<u8>,
-}
-
-/// Every file that the manifest lists, read once; the bytes that are hashed are those that are used.
-fn read_listed(folder: &Path, manifest: &Manifest) -> Result<Files> {
-    let listed = manifest.members.iter().map(|member| &member.file).chain(&manifest.stats).chain([&manifest.golden.0]);
-    let mut seen = BTreeSet::new();
-    let listed: Vec<&FileRef> = listed.collect();
-    if let Some(twice) = listed.iter().find(|file| !seen.insert(&file.file)) {
-        return Err(Error::new(Status::Manifest, format!("file {} is listed twice", twice.file)));
-    }
-    let mut bytes = all(listed.iter().map(|file| read_verified(folder, file)), "files of the bundle")?;
-    let golden = bytes.pop().unwrap_or_default();
-    let stats = manifest.stats.is_some().then(|| bytes.pop()).flatten();
-    Ok(Files { models: bytes, stats, golden })
-}
-
-fn read_verified(folder: &Path, file: &FileRef) -> Result<Vec<u8>> {
-    let bytes = read_file(folder, &file.file)?;
-    let found: [u8; 32] = Sha256::digest(&bytes).into();
-    if found != file.sha256 {
-        let text = format!("{}: SHA-256 is {}, the manifest says {}: the file was changed or is another version", file.file, hex(&found), hex(&file.sha256));
-        return Err(Error::new(Status::Digest, text));
-    }
-    Ok(bytes)
-}
-
-fn read_file(folder: &Path, name: &str) -> Result<Vec<u8>> {
-    let path = folder.join(name);
-    let io = |error: std::io::Error| Error::new(Status::Io, format!("{}: {error}", path.display()));
-    let refuse = |what: &str| Err(Error::new(Status::Io, format!("{}: {what}", path.display())));
-    let found = std::fs::metadata(&path).map_err(io)?;
-    if !found.is_file() || found.len() > FILE_MOST {
-        return refuse(&format!("must be a plain file of at most {FILE_MOST} bytes"));
-    }
-    let mut bytes = Vec::with_capacity(found.len() as usize);
-    // The file may have been exchanged since: what is read is bounded all the same.
-    std::fs::File::open(&path).map_err(io)?.take(FILE_MOST + 1).read_to_end(&mut bytes).map_err(io)?;
-    match bytes.len() as u64 > FILE_MOST {
-        true => refuse(&format!("a bundle's file has at most {FILE_MOST} bytes")),
-        false => Ok(bytes),
-    }
 }

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::features::spec::FeatureSpec;
 use crate::model::bundle::{Bundle, Member};
+use crate::model::lock::Lock;
 use crate::model::manifest::{InputShape, Manifest, MemberRead, hex};
 use crate::model::member_set::MemberSet;
 use crate::types::Phase;
@@ -19,7 +20,7 @@ impl Bundle {
             "name": self.manifest.name, "version": self.manifest.version, "digest": hex(&self.digest), "schema_hash": hex(&self.schema_hash),
             "ready": self.schema.ready(), "features": features, "members": members, "sets": self.describe_sets(),
             "policy": self.manifest.json["policy"], "takes_rows": self.refuses_rows.is_none(),
-            "warnings": self.warnings(), "manifest": self.manifest.json,
+            "warnings": self.warnings(), "backend_lock": self.lock.as_ref().map(describe_lock), "manifest": self.manifest.json,
         })
     }
 
@@ -59,6 +60,11 @@ impl Bundle {
         }
         warnings
     }
+}
+
+fn describe_lock(lock: &Lock) -> Value {
+    let members: Vec<&str> = lock.members.iter().map(|(name, _)| name.as_str()).collect();
+    json!({ "sha256": hex(&lock.sha256), "foretick": lock.foretick, "measured_on": lock.measured_on, "members": members })
 }
 
 impl Member {

@@ -2,10 +2,26 @@
 
 use crate::error::{Error, Result};
 use crate::model::backend::Instance;
-use crate::model::bundle::Member;
+use crate::model::bundle::files::read_verified;
+use crate::model::bundle::{Bundle, Member};
 use crate::model::carried::CarriedState;
+use crate::model::golden::Golden;
 use crate::model::manifest::InputShape;
 use crate::model::watchdog::RunLimit;
+
+impl Bundle {
+    /// What a member reads on the golden rows, one after another: as many values each as its backend reads. The file is read again.
+    ///
+    /// # Errors
+    /// `IO`, `DIGEST` when the file was changed since; what a backend says when the member reads others.
+    pub fn golden_inputs(&self, number: usize, limit: &RunLimit) -> Result<Vec<Vec<f32>>> {
+        let manifest = &self.manifest;
+        let bytes = read_verified(&self.path, &manifest.golden.0)?;
+        let golden = Golden::read(&bytes, &self.schema, &manifest.members, &manifest.output_names(), manifest.golden.1)?;
+        let mut run = GoldenRun::new(&self.members, &golden.rows, self.schema.window, limit)?;
+        (0..golden.rows.len()).filter_map(|row| run.input(number, row).transpose()).collect()
+    }
+}
 
 /// Working copies of a bundle's members, and the rows.
 pub struct GoldenRun<'b> {

@@ -71,6 +71,12 @@ pub struct Manifest {
 const FORMAT: i64 = 1;
 
 impl Manifest {
+    /// Names of the outputs, by number.
+    #[must_use]
+    pub fn output_names(&self) -> Vec<String> {
+        self.outputs.iter().map(|output| output.name.clone()).collect()
+    }
+
     /// Reads a manifest's text.
     ///
     /// # Errors

@@ -50,7 +50,7 @@ fn machine(args: &BenchArgs) -> Result<Machine> {
 }
 
 /// The processor's name, as Linux tells it.
-fn processor() -> String {
+pub fn processor() -> String {
     let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let name = text.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':').map(|(_, name)| name.trim().to_owned()));
     name.unwrap_or_else(|| std::env::consts::ARCH.to_owned())
