@@ -1,4 +1,4 @@
-//! What a step costs: the 25 baseline features, and each operator alone.
+//! What a step costs: the 25 baseline features, a thousand over many periods, and each operator alone.
 #![allow(clippy::unwrap_used, reason = "a bench fails by panicking")]
 
 use std::hint::black_box;
@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use foretick::features::row::RowEngine;
+use foretick::features::scale::{Scale, Stats};
 use foretick::features::spec::Schema;
 use foretick::ingest::book::RoleBook;
 use foretick::types::event::Book;
@@ -74,6 +75,20 @@ fn baseline(c: &mut Criterion) {
     measure(c, "baseline25 a step", Schema::baseline25(SAMPLER).unwrap());
 }
 
+/// The schema of `foretick bench`: four statistics over 250 periods each, all scaled.
+fn thousand(c: &mut Criterion) {
+    let entry = format!("op = [\"sma\", \"std\", \"volume_sma\", \"volume_std\"], period = {:?}", (2..252).collect::<Vec<_>>());
+    let mut schema = schema_of(1, &entry);
+    schema.features.iter_mut().for_each(|feature| feature.scale = vec![Scale::ZScore]);
+    schema.stats.iter_mut().for_each(|stats| *stats = Stats { mean: 1.0, std: 3.0, low: -1e6, high: 1e6, ..Stats::NONE });
+    measure(c, "1,000 features a step", schema);
+}
+
+fn schema_of(window: usize, entry: &str) -> Schema {
+    let text = format!("[sampler]\nkind = \"time\"\ninterval_ms = 100\n[window]\nrows = {window}\n[schema]\nfeatures = [{{ {entry} }}]\n");
+    Schema::from_text(&text).unwrap()
+}
+
 fn operators(c: &mut Criterion) {
     let entries = [
         "op = \"sma\", period = 20",
@@ -90,10 +105,9 @@ fn operators(c: &mut Criterion) {
         "op = \"momentum\", period = 10, scale = [\"relative\", \"rolling_zscore(240)\"]",
     ];
     for entry in entries {
-        let text = format!("[sampler]\nkind = \"time\"\ninterval_ms = 100\n[window]\nrows = 60\n[schema]\nfeatures = [{{ {entry} }}]\n");
-        measure(c, entry, Schema::from_text(&text).unwrap());
+        measure(c, entry, schema_of(60, entry));
     }
 }
 
-criterion_group!(benches, baseline, operators);
+criterion_group!(benches, baseline, thousand, operators);
 criterion_main!(benches);

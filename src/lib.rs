@@ -6,6 +6,7 @@
 pub mod error;
 pub mod config;
 pub mod clock;
+pub mod cpu;
 pub mod sync;
 pub mod types;
 #[cfg(feature = "source")]

@@ -12,18 +12,18 @@ use support::code::{paths, tokens};
 /// Stages in the order in which data flows.
 const STAGES: [&str; 9] = ["source", "ingest", "window", "features", "model", "ensemble", "decision", "monitor", "engine"];
 /// Everybody's; they import no stage.
-const SHARED: [&str; 5] = ["types", "error", "config", "clock", "sync"];
+const SHARED: [&str; 6] = ["types", "error", "config", "clock", "cpu", "sync"];
 /// What stands above the stages and is imported by nobody.
 const TOPS: [&str; 5] = ["ffi", "docs", "cli", "lib", "main"];
 
-/// Files outside `ffi` that may be unsafe: the floating-point mode, what is done at exit, the look at ONNX Runtime's library, the
-/// choice of an instruction set, the nodes of trees, the fences and the seat of a lane's models, the slots that two threads take turns on, result memory of the caller's, and pinning;
+/// Files outside `ffi` that may be unsafe: the choice of an instruction set, the floating-point mode, what is done at exit, the look at
+/// ONNX Runtime's library, the nodes of trees, the fences and the seat of a lane's models, the slots that two threads take turns on, result memory of the caller's, and pinning;
 /// of the benchmark the calls of the header, the loops that measure the core, and ONNX Runtime's own call.
 const UNSAFE: [&str; 18] = [
+    "src/cpu.rs",
     "src/model/denormals.rs",
     "src/model/exit.rs",
     "src/model/runtime_check.rs",
-    "src/model/native/simd.rs",
     "src/model/native/tree/blocks.rs",
     "src/model/native/tree/chain.rs",
     "src/model/native/tree/crown.rs",

@@ -1,24 +1,13 @@
-//! Instruction sets: one source without intrinsics, compiled once for each, chosen once for a plan.
+//! Kernels by instruction set: each is compiled with as many sums in registers as a set has room for.
 //!
-//! Work is written as plain loops over blocks of 16 values with `mul_add`. The compiler turns them into vector instructions of the
-//! set that it compiles for; every operation is correctly rounded and in a fixed order, so that all sets give the same bits.
+//! Work is written as plain loops over blocks of 16 values with `mul_add`; see [`crate::cpu`].
+
+pub use crate::cpu::Level;
+use crate::cpu::Loops;
 
 #[cfg(target_arch = "x86_64")]
 use super::sums::Large;
 use super::sums::{Registers, Small};
-
-/// A set of instructions that this processor has: only [`Level::best`] and [`Level::available`] make one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Level(Set);
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Set {
-    Portable,
-    #[cfg(target_arch = "x86_64")]
-    V3,
-    #[cfg(target_arch = "x86_64")]
-    V4,
-}
 
 /// The processor has AVX-512 F, BW, CD, DQ and VL: only [`Level::wide`] makes one.
 #[cfg(target_arch = "x86_64")]
@@ -26,54 +15,16 @@ enum Set {
 pub(super) struct Wide(());
 
 impl Level {
-    /// Every level of this processor, the slowest first.
-    #[must_use]
-    pub fn available() -> Vec<Level> {
-        #[cfg_attr(not(target_arch = "x86_64"), allow(unused_mut, reason = "other processors have one level"))]
-        let mut levels = vec![Level(Set::Portable)];
-        #[cfg(target_arch = "x86_64")]
-        {
-            levels.extend(has_v3().then_some(Level(Set::V3)));
-            levels.extend((has_v3() && has_v4()).then_some(Level(Set::V4)));
-        }
-        levels
-    }
-
-    /// The fastest level of this processor.
-    #[must_use]
-    pub fn best() -> Level {
-        Level::available().pop().unwrap_or(Level(Set::Portable))
-    }
-
-    /// `"x86-64-v4"`, `"x86-64-v3"` or `"portable"`.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self.0 {
-            Set::Portable => "portable",
-            #[cfg(target_arch = "x86_64")]
-            Set::V3 => "x86-64-v3",
-            #[cfg(target_arch = "x86_64")]
-            Set::V4 => "x86-64-v4",
-        }
-    }
-
     /// Whether hand-written AVX-512 may run.
     #[cfg(target_arch = "x86_64")]
     pub(super) fn wide(self) -> Option<Wide> {
-        (self.0 == Set::V4).then_some(Wide(()))
+        self.is_wide().then_some(Wide(()))
     }
 
     /// Runs `work` with this level's instructions.
+    #[inline]
     pub(super) fn run(self, work: impl Work) {
-        match self.0 {
-            Set::Portable => work.run::<Small>(),
-            // SAFETY: a `Level` of this set is made only where the processor has been asked for the set's features.
-            #[cfg(target_arch = "x86_64")]
-            Set::V3 => unsafe { v3(work) },
-            // SAFETY: as above.
-            #[cfg(target_arch = "x86_64")]
-            Set::V4 => unsafe { v4(work) },
-        }
+        self.run_loops(Kernel(work));
     }
 }
 
@@ -84,26 +35,16 @@ pub(super) trait Work {
     fn run<R: Registers>(self);
 }
 
-#[cfg(target_arch = "x86_64")]
-fn has_v3() -> bool {
-    use std::arch::is_x86_feature_detected as has;
-    has!("avx2") && has!("fma") && has!("bmi1") && has!("bmi2") && has!("f16c") && has!("lzcnt") && has!("movbe")
-}
+/// Work with as many sums in registers as the level has room for.
+struct Kernel<W>(W);
 
-#[cfg(target_arch = "x86_64")]
-fn has_v4() -> bool {
-    use std::arch::is_x86_feature_detected as has;
-    has!("avx512f") && has!("avx512bw") && has!("avx512cd") && has!("avx512dq") && has!("avx512vl")
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma,bmi1,bmi2,f16c,lzcnt,movbe")]
-fn v3(work: impl Work) {
-    work.run::<Small>();
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma,bmi1,bmi2,f16c,lzcnt,movbe,avx512f,avx512bw,avx512cd,avx512dq,avx512vl")]
-fn v4(work: impl Work) {
-    work.run::<Large>();
+impl<W: Work> Loops for Kernel<W> {
+    #[inline(always)]
+    fn run<const WIDE: bool>(self) {
+        #[cfg(target_arch = "x86_64")]
+        if WIDE {
+            return self.0.run::<Large>();
+        }
+        self.0.run::<Small>();
+    }
 }

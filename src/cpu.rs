@@ -1,0 +1,101 @@
+//! Instruction sets: one source without intrinsics, compiled once for each, chosen once.
+//!
+//! Work is written as plain loops over arrays. The compiler turns them into vector instructions of the set that it compiles for;
+//! every operation is correctly rounded and in a fixed order, so that all sets give the same bits.
+
+/// A set of instructions that this processor has: only [`Level::best`] and [`Level::available`] make one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Level(Set);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Set {
+    Portable,
+    #[cfg(target_arch = "x86_64")]
+    V3,
+    #[cfg(target_arch = "x86_64")]
+    V4,
+}
+
+impl Level {
+    /// Every level of this processor, the slowest first.
+    #[must_use]
+    pub fn available() -> Vec<Level> {
+        #[cfg_attr(not(target_arch = "x86_64"), allow(unused_mut, reason = "other processors have one level"))]
+        let mut levels = vec![Level(Set::Portable)];
+        #[cfg(target_arch = "x86_64")]
+        {
+            levels.extend(has_v3().then_some(Level(Set::V3)));
+            levels.extend((has_v3() && has_v4()).then_some(Level(Set::V4)));
+        }
+        levels
+    }
+
+    /// The fastest level of this processor.
+    #[must_use]
+    pub fn best() -> Level {
+        Level::available().pop().unwrap_or(Level(Set::Portable))
+    }
+
+    /// `"x86-64-v4"`, `"x86-64-v3"` or `"portable"`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self.0 {
+            Set::Portable => "portable",
+            #[cfg(target_arch = "x86_64")]
+            Set::V3 => "x86-64-v3",
+            #[cfg(target_arch = "x86_64")]
+            Set::V4 => "x86-64-v4",
+        }
+    }
+
+    /// The processor has AVX-512 F, BW, CD, DQ and VL.
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) fn is_wide(self) -> bool {
+        self.0 == Set::V4
+    }
+
+    /// Runs `work` with this level's instructions.
+    #[inline]
+    pub(crate) fn run_loops(self, work: impl Loops) {
+        match self.0 {
+            Set::Portable => work.run::<false>(),
+            // SAFETY: a `Level` of this set is made only where the processor has been asked for the set's features.
+            #[cfg(target_arch = "x86_64")]
+            Set::V3 => unsafe { v3(work) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            Set::V4 => unsafe { v4(work) },
+        }
+    }
+}
+
+/// Loops that are compiled for every level. Implementations are `#[inline(always)]`, or they would be compiled for the portable
+/// level only.
+pub(crate) trait Loops {
+    /// Does it all; `WIDE` where there are 32 registers of 64 bytes.
+    fn run<const WIDE: bool>(self);
+}
+
+#[cfg(target_arch = "x86_64")]
+fn has_v3() -> bool {
+    use std::arch::is_x86_feature_detected as has;
+    has!("avx2") && has!("fma") && has!("bmi1") && has!("bmi2") && has!("f16c") && has!("lzcnt") && has!("movbe")
+}
+
+#[cfg(target_arch = "x86_64")]
+fn has_v4() -> bool {
+    use std::arch::is_x86_feature_detected as has;
+    has!("avx512f") && has!("avx512bw") && has!("avx512cd") && has!("avx512dq") && has!("avx512vl")
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma,bmi1,bmi2,f16c,lzcnt,movbe")]
+fn v3(work: impl Loops) {
+    work.run::<false>();
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma,bmi1,bmi2,f16c,lzcnt,movbe,avx512f,avx512bw,avx512cd,avx512dq,avx512vl")]
+fn v4(work: impl Loops) {
+    work.run::<true>();
+}
