@@ -1343,7 +1343,7 @@ foretick_status_t foretick_lane_snapshot(struct foretick_lane_t lane,
 //
 // threads: CONTROL, enters the lane. cost: allocates, milliseconds.
 // snapshot: borrows (call), not modified.
-// errors: CORRUPT with what is damaged, FORMAT_VERSION for a newer format, SCHEMA_DIFFERS with what differs, BUSY:
+// errors: CORRUPT with what is damaged, FORMAT_VERSION for another format, SCHEMA_DIFFERS with what differs, BUSY:
 // the lane is as it was.
 FORETICK_NODISCARD
 foretick_status_t foretick_lane_restore(struct foretick_lane_t lane,

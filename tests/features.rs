@@ -1,12 +1,14 @@
 //! Features against TA-Lib's vectors, against a batch, and against the future.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
+use foretick::cpu::Level;
 use foretick::engine::Extractor;
 use foretick::features::catalog::{OPS, OpInfo};
-use foretick::features::ops::windowed::{mean, mean_and_deviation, sum};
 use foretick::features::row::RowEngine;
+use foretick::features::scale::Stats;
 use foretick::features::spec::Schema;
 use foretick::ingest::book::RoleBook;
 use foretick::source::simulator::Simulator;
@@ -16,10 +18,28 @@ use foretick::types::state::{Pass, State};
 use foretick::types::step::Step;
 use foretick::window::rolling::Rolling;
 use foretick::window::sampler::{Price, SamplerSpec, Sampling};
+use proptest::prelude::*;
+use proptest::sample::subsequence;
 
 const MINUTE: i64 = 60_000_000_000;
 const BARS: SamplerSpec = SamplerSpec { sampling: Sampling::Bar, interval_ns: MINUTE, price: Price::Trade, reset_after: None, max_book_age_ns: None };
 const TIME: SamplerSpec = SamplerSpec { sampling: Sampling::Time, interval_ns: 100_000_000, ..BARS };
+
+fn sum(values: &[f64]) -> f64 {
+    values.iter().fold(0.0, |sum, value| sum + value)
+}
+
+fn mean(values: &[f64]) -> f64 {
+    mean_and_deviation(values).0
+}
+
+/// Mean and population deviation by their definition, from deviations about the oldest value.
+fn mean_and_deviation(values: &[f64]) -> (f64, f64) {
+    let (n, base) = (values.len() as f64, values[0]);
+    let shift = values.iter().fold(0.0, |sum, value| sum + (value - base)) / n;
+    let squares = values.iter().fold(0.0, |sum, value| sum + ((value - base) - shift).powi(2));
+    (base + shift, (squares / n).sqrt())
+}
 
 /// One row as it came out: time, values, validity.
 #[derive(Clone, Debug, PartialEq)]
@@ -317,6 +337,13 @@ impl Rows {
         (raw[0].to_bits(), valid[0], self.window.values().iter().map(|value| value.to_bits()).collect(), self.window.valid().to_vec())
     }
 
+    /// The newest of one feature as bits: unscaled and scaled, each with its validity.
+    fn newest(&self, at: usize) -> (u64, bool, u32, bool) {
+        let ((raw, raw_valid), (scaled, scaled_valid)) = (self.rows.raw(), self.window.newest().unwrap());
+        let on = |words: &[u64]| words[at / 64] >> (at % 64) & 1 == 1;
+        (raw[at].to_bits(), on(raw_valid), scaled[at].to_bits(), on(scaled_valid))
+    }
+
     /// A fresh one that loads what this one saves.
     fn reborn(&mut self, schema: &Arc<Schema>) -> Rows {
         let mut bytes = vec![0; Pass::measured(self)];
@@ -403,6 +430,38 @@ fn every_operator_goes_on_from_its_state() {
             let expected = whole.step(step, books);
             for (cut, rows) in &mut lives {
                 assert_eq!(rows.step(step, books), expected, "{} at {at}, saved before {cut}", schema.features[0].name);
+            }
+        }
+    }
+}
+
+/// One schema for each name: every operator with small, middle and great parameters; half of the operators scaled.
+fn each_alone() -> Vec<Arc<Schema>> {
+    let mut names = HashSet::new();
+    let chosen = OPS.iter().enumerate().flat_map(|(at, op)| schemas(op).into_iter().skip(at % 2).step_by(2));
+    chosen.filter(|schema| names.insert(schema.features[0].name.clone())).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
+
+    /// What is shared with others changes no bit, on any instruction set.
+    #[test]
+    fn a_feature_is_the_same_alone_and_among_others(chosen in subsequence(each_alone(), 1..=each_alone().len()).prop_shuffle()) {
+        let features = chosen.iter().map(|schema| schema.features[0].clone()).collect();
+        let together = Arc::new(Schema { features, stats: vec![Stats::NONE; chosen.len()], ..(*chosen[0]).clone() });
+        let on = |level| Rows { rows: RowEngine::at(level, together.clone()), window: Rolling::new(together.window, together.width()) };
+        let mut whole: Vec<Rows> = Level::available().into_iter().map(on).collect();
+        let mut alone: Vec<Rows> = chosen.iter().map(Rows::new).collect();
+        for (step, books) in walk(220) {
+            alone.iter_mut().for_each(|rows| _ = rows.step(&step, &books));
+            let missing: u16 = alone.iter().map(|rows| rows.rows.facts().missing).sum();
+            for rows in &mut whole {
+                rows.step(&step, &books);
+                prop_assert_eq!(rows.rows.facts().missing, missing);
+                for (at, one) in alone.iter().enumerate() {
+                    prop_assert_eq!(rows.newest(at), one.newest(0), "{}", together.features[at].name);
+                }
             }
         }
     }

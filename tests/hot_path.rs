@@ -6,8 +6,11 @@ mod support;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::path::Path;
+use std::sync::Arc;
 
 use foretick::engine::{Engine, Lane, TRACK_ANY_STREAM, TrackId};
+use foretick::features::row::RowEngine;
+use foretick::features::spec::Schema;
 use foretick::ingest::gate;
 use foretick::model::native;
 use foretick::model::onnx_ir::Graph;
@@ -15,6 +18,8 @@ use foretick::model::watchdog::RunLimit;
 use foretick::source::simulator::Simulator;
 use foretick::types::Slot;
 use foretick::types::event::Record;
+use foretick::types::step::Step;
+use foretick::window::rolling::Rolling;
 use support::bundle::{self, Options};
 
 struct Counting;
@@ -150,6 +155,24 @@ fn stacked() -> Options {
         policy: Some("kind = \"opportunity\"\noutput = \"up\"\nexecute_at = 0.6\nwait_at = 0.4\nedge = \"net\"\nmin_edge = 0.1\n".into()),
         ..Options::default()
     }
+}
+
+/// Short and long windows, shared and not, with scales that keep windows of their own.
+#[test]
+fn a_large_schema_allocates_nothing() {
+    let periods = (2..90).collect::<Vec<_>>();
+    let text = format!(
+        "[sampler]\nkind = \"bar\"\ninterval_ms = 60_000\n[window]\nrows = 2\n[schema]\nfeatures = [{{ op = [\"sma\", \"std\", \"volume_std\"], \
+         period = {periods:?} }}, {{ op = [\"range\", \"cci\"], period = [5, 64], scale = [\"relative\", \"rolling_zscore(70)\"] }}]\n"
+    );
+    let schema = Arc::new(Schema::from_text(&text).unwrap());
+    let (mut rows, mut window) = (RowEngine::new(schema.clone()), Rolling::new(schema.window, schema.width()));
+    for at in 0..400 {
+        let close = 100.0 + f64::from(at % 37);
+        let step = Step { close_ns: i64::from(at), open: close, high: close + 1.0, low: close - 1.0, close, volume: f64::from(at % 11), ..Step::default() };
+        assert_eq!(counted(|| rows.step(&step, &[], &mut window)).1, 0, "step {at}");
+    }
+    assert_eq!(rows.facts().missing, 0);
 }
 
 #[test]

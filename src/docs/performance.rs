@@ -60,6 +60,20 @@
 //! few hundred values, so a track's memory and a snapshot grow by those alone. Its layers run both products on the clock, which a window worked
 //! ahead does not: the answer itself takes longer than that one's, and all of the work is a window's divided by its rows.
 //!
+//! # Features: what several of them need is computed once
+//!
+//! While a schema's features are built they ask for statistics: the mean of the last 20 closes, the highest of 14. Who asks for the same
+//! gets the same place (`features::shared`), and a feature that is nothing but such a statistic is copied from there, without an
+//! operator. All that was asked for is computed in one pass, each value in the order of its window alone:
+//!
+//! - **Windows of up to 64 steps** over all columns side by side: a step's columns are one cache line, so a sum over 20 steps is 20 vector
+//!   additions for close, volume and typical price together. Sums run from the oldest value and deviations are about it, so nothing of a
+//!   shorter window is left for a longer one; highest and lowest are exact in any order, so one way back serves all windows.
+//! - **Longer windows** as compensated sums of eight windows side by side.
+//! - **Scales, bits and the step to f32** eight features side by side, without a jump.
+//!
+//! A step of a thousand features is 4.5 times faster, one of the baseline's 25 1.5 to 2 times.
+//!
 //! # Only what is asked for
 //!
 //! From the outputs backwards every step learns which units of its result anybody reads; the rest is not made. Of an encoder whose

@@ -1,8 +1,8 @@
 //! The operators that a schema may name: parameters, what they need, and how they are built.
 
-use crate::features::history::{Column, Needs};
+use crate::features::history::Column;
 use crate::features::ops::{
-    Op,
+    Op, Source,
     atr::Atr,
     bollinger::BollingerPosition,
     book::{BookDepth, DepthValue, SpreadRatio},
@@ -12,13 +12,13 @@ use crate::features::ops::{
     macd::Macd,
     order_flow::OrderFlowRatio,
     price::Price,
+    range::Range,
     role_return::RoleReturn,
     rsi::Rsi,
     stochastic::{StochasticK, WilliamsR},
     volume::{Volume, VolumeRatio},
-    windowed::{LongWindowed, Statistic, Windowed},
 };
-use crate::features::scale::LongWindow;
+use crate::features::shared::{Plan, SHORT_MOST, Statistic};
 
 /// What a stream must give for an operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,10 +100,8 @@ pub struct OpInfo {
     pub first: fn(&Params) -> u64,
     /// The step from which a recursive value no longer depends on where it began; 0 otherwise.
     pub converge: u64,
-    /// Columns that it reads.
-    pub needs: fn(&Params, &mut Needs),
-    /// Builds the operator of one track.
-    pub build: fn(&Params) -> Box<dyn Op>,
+    /// Says where one track's value comes from, and asks the plan for what that reads.
+    pub build: fn(&Params, &mut Plan) -> Source,
 }
 
 /// Steps after which Wilder's and exponential averages are taken as converged.
@@ -111,7 +109,7 @@ const CONVERGE: u64 = 600;
 /// Longest window that is kept by compensated sums, and longest recursive average.
 const PERIOD_MOST: f64 = 4_096.0;
 /// Longest window that is computed over its values each step.
-const WINDOW_MOST: f64 = 64.0;
+const WINDOW_MOST: f64 = SHORT_MOST as f64;
 
 const PERIOD: Param = Param { name: "period", default: None, range: (1.0, PERIOD_MOST), whole: true };
 const PERIOD_2: Param = Param { name: "period", default: None, range: (2.0, PERIOD_MOST), whole: true };
@@ -127,45 +125,27 @@ fn back_first(p: &Params) -> u64 {
     p.n() as u64
 }
 
-fn no_needs(_: &Params, _: &mut Needs) {}
-
-fn column_needs(p: &Params, needs: &mut Needs) {
-    window_needs(p.column, p.n(), needs);
+fn own(op: impl Op + 'static) -> Source {
+    Source::Own(Box::new(op))
 }
 
-fn volume_needs(p: &Params, needs: &mut Needs) {
-    window_needs(Column::Volume, p.n(), needs);
+fn shared(statistic: Statistic, column: Column, p: &Params, plan: &mut Plan) -> Source {
+    Source::Shared(plan.want(statistic, column, p.n()))
 }
 
-fn high_low_needs(p: &Params, needs: &mut Needs) {
-    needs.column(Column::High, p.n());
-    needs.column(Column::Low, p.n());
+fn book_depth(value: DepthValue, p: &Params, plan: &mut Plan) -> Source {
+    own(BookDepth { value, depth: plan.depth(p.n()) })
 }
 
-fn back_needs(p: &Params, needs: &mut Needs) {
-    needs.column(Column::Close, p.n() + 1);
-}
-
-/// Short windows are computed over their values, long ones by compensated sums.
-fn windowed(statistic: Statistic, column: Column, period: usize) -> Box<dyn Op> {
-    match period > WINDOW_MOST as usize {
-        true => Box::new(LongWindowed { statistic, column, window: LongWindow::new(period) }),
-        false => Box::new(Windowed { statistic, column, period }),
-    }
-}
-
-/// What a windowed statistic reads of a column: a long one keeps its own values.
-fn window_needs(column: Column, period: usize, needs: &mut Needs) {
-    needs.column(column, if period > WINDOW_MOST as usize { 1 } else { period });
-}
-
-fn book_depth(value: DepthValue, p: &Params) -> Box<dyn Op> {
-    Box::new(BookDepth { value, levels: p.n() })
+/// The close `back` steps ago is read.
+fn looks_back(back: usize, plan: &mut Plan) -> usize {
+    plan.needs.column(Column::Close, back + 1);
+    back
 }
 
 /// A price of the step itself.
-const fn price(name: &'static str, text: &'static str, build: fn(&Params) -> Box<dyn Op>) -> OpInfo {
-    OpInfo { name, params: &[], field: None, input: Input::Steps, text, first: |_| 0, converge: 0, needs: no_needs, build }
+const fn price(name: &'static str, text: &'static str, build: fn(&Params, &mut Plan) -> Source) -> OpInfo {
+    OpInfo { name, params: &[], field: None, input: Input::Steps, text, first: |_| 0, converge: 0, build }
 }
 
 /// Every operator: those of the baseline in its order, then the others.
@@ -178,8 +158,7 @@ pub static OPS: &[OpInfo] = &[
         text: "close[t] - close[t-1]",
         first: |_| 1,
         converge: 0,
-        needs: |_, needs| needs.column(Column::Close, 2),
-        build: |_| Box::new(Momentum { period: 1 }),
+        build: |_, plan| own(Momentum { period: looks_back(1, plan) }),
     },
     OpInfo {
         name: "sma",
@@ -189,8 +168,7 @@ pub static OPS: &[OpInfo] = &[
         text: "mean of the field over the period",
         first: window_first,
         converge: 0,
-        needs: column_needs,
-        build: |p| windowed(Statistic::Mean, p.column, p.n()),
+        build: |p, plan| shared(Statistic::Mean, p.column, p, plan),
     },
     OpInfo {
         name: "std",
@@ -200,8 +178,7 @@ pub static OPS: &[OpInfo] = &[
         text: "population standard deviation of the field over the period",
         first: window_first,
         converge: 0,
-        needs: column_needs,
-        build: |p| windowed(Statistic::Deviation, p.column, p.n()),
+        build: |p, plan| shared(Statistic::Deviation, p.column, p, plan),
     },
     OpInfo {
         name: "range",
@@ -211,20 +188,9 @@ pub static OPS: &[OpInfo] = &[
         text: "max of the field - min of the field over the period",
         first: window_first,
         converge: 0,
-        needs: column_needs,
-        build: |p| windowed(Statistic::Range, p.column, p.n()),
+        build: |p, plan| own(Range::new(p.column, p.n(), plan)),
     },
-    OpInfo {
-        name: "volume",
-        params: &[],
-        field: None,
-        input: Input::Steps,
-        text: "volume",
-        first: |_| 0,
-        converge: 0,
-        needs: no_needs,
-        build: |_| Box::new(Volume),
-    },
+    OpInfo { name: "volume", params: &[], field: None, input: Input::Steps, text: "volume", first: |_| 0, converge: 0, build: |_, _| own(Volume) },
     OpInfo {
         name: "volume_sma",
         params: &[PERIOD],
@@ -233,8 +199,7 @@ pub static OPS: &[OpInfo] = &[
         text: "mean of volume over the period",
         first: window_first,
         converge: 0,
-        needs: volume_needs,
-        build: |p| windowed(Statistic::Mean, Column::Volume, p.n()),
+        build: |p, plan| shared(Statistic::Mean, Column::Volume, p, plan),
     },
     OpInfo {
         name: "volume_sum",
@@ -244,8 +209,7 @@ pub static OPS: &[OpInfo] = &[
         text: "sum of volume over the period",
         first: window_first,
         converge: 0,
-        needs: volume_needs,
-        build: |p| windowed(Statistic::Sum, Column::Volume, p.n()),
+        build: |p, plan| shared(Statistic::Sum, Column::Volume, p, plan),
     },
     OpInfo {
         name: "volume_ratio",
@@ -255,8 +219,7 @@ pub static OPS: &[OpInfo] = &[
         text: "volume / mean of volume over the period; 0 where every volume in the window is 0",
         first: window_first,
         converge: 0,
-        needs: volume_needs,
-        build: |p| Box::new(VolumeRatio { period: p.n() }),
+        build: |p, plan| own(VolumeRatio::new(p.n(), plan)),
     },
     OpInfo {
         name: "volume_std",
@@ -266,8 +229,7 @@ pub static OPS: &[OpInfo] = &[
         text: "population standard deviation of volume over the period",
         first: window_first,
         converge: 0,
-        needs: volume_needs,
-        build: |p| windowed(Statistic::Deviation, Column::Volume, p.n()),
+        build: |p, plan| shared(Statistic::Deviation, Column::Volume, p, plan),
     },
     OpInfo {
         name: "spread_ratio",
@@ -277,8 +239,7 @@ pub static OPS: &[OpInfo] = &[
         text: "(ask1 - bid1) / mid; missing unless both sides have a level",
         first: |_| 0,
         converge: 0,
-        needs: no_needs,
-        build: |_| Box::new(SpreadRatio),
+        build: |_, _| own(SpreadRatio),
     },
     OpInfo {
         name: "book_imbalance",
@@ -288,8 +249,7 @@ pub static OPS: &[OpInfo] = &[
         text: "(B - A) / (B + A), summed sizes of the top levels; missing where B + A is 0",
         first: |_| 0,
         converge: 0,
-        needs: no_needs,
-        build: |p| book_depth(DepthValue::Imbalance, p),
+        build: |p, plan| book_depth(DepthValue::Imbalance, p, plan),
     },
     OpInfo {
         name: "depth_ratio",
@@ -299,8 +259,7 @@ pub static OPS: &[OpInfo] = &[
         text: "B / A; missing where A is 0",
         first: |_| 0,
         converge: 0,
-        needs: no_needs,
-        build: |p| book_depth(DepthValue::Ratio, p),
+        build: |p, plan| book_depth(DepthValue::Ratio, p, plan),
     },
     OpInfo {
         name: "bid_volume",
@@ -310,8 +269,7 @@ pub static OPS: &[OpInfo] = &[
         text: "B, the summed sizes of the top bids",
         first: |_| 0,
         converge: 0,
-        needs: no_needs,
-        build: |p| book_depth(DepthValue::Bid, p),
+        build: |p, plan| book_depth(DepthValue::Bid, p, plan),
     },
     OpInfo {
         name: "ask_volume",
@@ -321,8 +279,7 @@ pub static OPS: &[OpInfo] = &[
         text: "A, the summed sizes of the top asks",
         first: |_| 0,
         converge: 0,
-        needs: no_needs,
-        build: |p| book_depth(DepthValue::Ask, p),
+        build: |p, plan| book_depth(DepthValue::Ask, p, plan),
     },
     OpInfo {
         name: "order_flow_ratio",
@@ -332,11 +289,7 @@ pub static OPS: &[OpInfo] = &[
         text: "taker buy / (taker buy + taker sell) volume over the period; 0.5 where both are 0; missing while a taker side is unknown",
         first: window_first,
         converge: 0,
-        needs: |p, needs| {
-            needs.column(Column::TakerBuy, p.n());
-            needs.column(Column::TakerSell, p.n());
-        },
-        build: |p| Box::new(OrderFlowRatio { period: p.n() }),
+        build: |p, plan| own(OrderFlowRatio::new(p.n(), plan)),
     },
     OpInfo {
         name: "rsi",
@@ -346,8 +299,7 @@ pub static OPS: &[OpInfo] = &[
         text: "Wilder's RSI as TA-Lib; 50 where both averages are 0",
         first: back_first,
         converge: CONVERGE,
-        needs: no_needs,
-        build: |p| Box::new(Rsi::new(p.n())),
+        build: |p, _| own(Rsi::new(p.n())),
     },
     OpInfo {
         name: "macd",
@@ -357,8 +309,10 @@ pub static OPS: &[OpInfo] = &[
         text: "EMA(fast) - EMA(slow) of close, seeded as TA-Lib's MACD line",
         first: |p| p.m() as u64 - 1,
         converge: CONVERGE,
-        needs: |p, needs| needs.column(Column::Close, p.m()),
-        build: |p| Box::new(Macd::new(p.n(), p.m())),
+        build: |p, plan| {
+            looks_back(p.m() - 1, plan);
+            own(Macd::new(p.n(), p.m()))
+        },
     },
     OpInfo {
         name: "bollinger_position",
@@ -368,8 +322,7 @@ pub static OPS: &[OpInfo] = &[
         text: "%B of BBANDS(period, width), population deviation; 0.5 where all closes are equal",
         first: window_first,
         converge: 0,
-        needs: |p, needs| needs.column(Column::Close, p.n()),
-        build: |p| Box::new(BollingerPosition { period: p.n(), width: p.values[1] }),
+        build: |p, plan| own(BollingerPosition::new(p.n(), p.values[1], plan)),
     },
     OpInfo {
         name: "stochastic_k",
@@ -379,8 +332,7 @@ pub static OPS: &[OpInfo] = &[
         text: "100 (close - LL) / (HH - LL) over the period, as TA-Lib STOCHF fast K; 50 where they are equal",
         first: window_first,
         converge: 0,
-        needs: high_low_needs,
-        build: |p| Box::new(StochasticK { period: p.n() }),
+        build: |p, plan| own(StochasticK::new(p.n(), plan)),
     },
     OpInfo {
         name: "williams_r",
@@ -390,8 +342,7 @@ pub static OPS: &[OpInfo] = &[
         text: "-100 (HH - close) / (HH - LL) over the period, as TA-Lib WILLR; -50 where they are equal",
         first: window_first,
         converge: 0,
-        needs: high_low_needs,
-        build: |p| Box::new(WilliamsR { period: p.n() }),
+        build: |p, plan| own(WilliamsR::new(p.n(), plan)),
     },
     OpInfo {
         name: "cci",
@@ -401,8 +352,7 @@ pub static OPS: &[OpInfo] = &[
         text: "TA-Lib CCI of the typical price; 0 where the mean deviation is at most 1e-12 of the mean",
         first: window_first,
         converge: 0,
-        needs: |p, needs| needs.column(Column::Typical, p.n()),
-        build: |p| Box::new(Cci { period: p.n() }),
+        build: |p, plan| own(Cci::new(p.n(), plan)),
     },
     OpInfo {
         name: "atr",
@@ -412,8 +362,7 @@ pub static OPS: &[OpInfo] = &[
         text: "Wilder's average true range as TA-Lib ATR",
         first: back_first,
         converge: CONVERGE,
-        needs: no_needs,
-        build: |p| Box::new(Atr::new(p.n())),
+        build: |p, _| own(Atr::new(p.n())),
     },
     OpInfo {
         name: "momentum",
@@ -423,8 +372,7 @@ pub static OPS: &[OpInfo] = &[
         text: "close[t] - close[t-period], as TA-Lib MOM",
         first: back_first,
         converge: 0,
-        needs: back_needs,
-        build: |p| Box::new(Momentum { period: p.n() }),
+        build: |p, plan| own(Momentum { period: looks_back(p.n(), plan) }),
     },
     OpInfo {
         name: "roc",
@@ -434,8 +382,7 @@ pub static OPS: &[OpInfo] = &[
         text: "100 (close[t] / close[t-period] - 1), as TA-Lib ROC",
         first: back_first,
         converge: 0,
-        needs: back_needs,
-        build: |p| Box::new(RateOfChange { period: p.n() }),
+        build: |p, plan| own(RateOfChange { period: looks_back(p.n(), plan) }),
     },
     OpInfo {
         name: "role_return",
@@ -445,13 +392,12 @@ pub static OPS: &[OpInfo] = &[
         text: "ln(mid[t] / mid[t-period]) of the role's stream; missing without a book of that role",
         first: back_first,
         converge: 0,
-        needs: no_needs,
-        build: |p| Box::new(RoleReturn::new(p.role, p.n())),
+        build: |p, _| own(RoleReturn::new(p.role, p.n())),
     },
-    price("open", "first price of the step", |_| Box::new(Price { column: Column::Open })),
-    price("high", "highest price of the step", |_| Box::new(Price { column: Column::High })),
-    price("low", "lowest price of the step", |_| Box::new(Price { column: Column::Low })),
-    price("close", "last price of the step", |_| Box::new(Price { column: Column::Close })),
+    price("open", "first price of the step", |_, _| own(Price { column: Column::Open })),
+    price("high", "highest price of the step", |_, _| own(Price { column: Column::High })),
+    price("low", "lowest price of the step", |_, _| own(Price { column: Column::Low })),
+    price("close", "last price of the step", |_, _| own(Price { column: Column::Close })),
     OpInfo {
         name: "given",
         params: &[],
@@ -460,8 +406,7 @@ pub static OPS: &[OpInfo] = &[
         text: "the caller's value named by field, in his own row (predict_row); missing in every row of a track; scale zscore, minmax or none",
         first: |_| 0,
         converge: 0,
-        needs: no_needs,
-        build: |_| Box::new(Given),
+        build: |_, _| own(Given),
     },
 ];
 

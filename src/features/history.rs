@@ -1,24 +1,21 @@
-//! The last steps as one slice a column, shared by all windowed operators of a track.
+//! The last steps as one slice a column: what operators look back at.
 
-use std::cell::Cell;
-
-use crate::features::ops::windowed::mean_and_deviation;
 use crate::types::state::{Pass, State};
 use crate::types::step::Step;
 
-/// A column of steps that operators may read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// A column of steps that operators may read; those that windows mostly look at come first, see [`Column::is_upper`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Column {
-    /// First price.
-    Open,
-    /// Highest price.
-    High,
-    /// Lowest price.
-    Low,
     /// Last price.
     Close,
     /// Volume.
     Volume,
+    /// Highest price.
+    High,
+    /// Lowest price.
+    Low,
+    /// First price.
+    Open,
     /// (high + low + close) / 3.
     Typical,
     /// Volume that takers bought.
@@ -28,7 +25,19 @@ pub enum Column {
 }
 
 impl Column {
-    const COUNT: usize = 8;
+    const COUNT: usize = Column::ALL.len();
+
+    /// Every column, in the order of their numbers.
+    pub const ALL: [Column; 8] = {
+        use Column::{Close, High, Low, Open, TakerBuy, TakerSell, Typical, Volume};
+        [Close, Volume, High, Low, Open, Typical, TakerBuy, TakerSell]
+    };
+
+    /// It stands in the second half: what asks for none of these is computed over half a row.
+    #[must_use]
+    pub const fn is_upper(self) -> bool {
+        self as usize >= Column::COUNT / 2
+    }
 
     /// The columns that a schema's `field` may name.
     pub const FIELDS: [(&'static str, Column); 5] =
@@ -78,26 +87,14 @@ pub struct History {
     place: [u8; Column::COUNT],
     values: Box<[f64]>,
     taker_unknown: Option<u64>,
-    pushed: u64,
-    /// By column.
-    moments: [Cell<Moments>; Column::COUNT],
-}
-
-/// Mean and deviation computed last: a deviation and a band over the same closes share them.
-#[derive(Clone, Copy, Debug, Default)]
-struct Moments {
-    pushed: u64,
-    n: usize,
-    value: (f64, f64),
 }
 
 impl History {
     /// Empty rings.
     #[must_use]
     pub fn new(needs: &Needs) -> History {
-        use Column::{Close, High, Low, Open, TakerBuy, TakerSell, Typical, Volume};
         let (mut rings, mut place, mut start) = (Vec::new(), [u8::MAX; Column::COUNT], 0);
-        for column in [Open, High, Low, Close, Volume, Typical, TakerBuy, TakerSell] {
+        for column in Column::ALL {
             let rows = needs.0[column as usize];
             if rows > 0 {
                 place[column as usize] = rings.len() as u8;
@@ -105,12 +102,11 @@ impl History {
                 start += 2 * rows;
             }
         }
-        History { rings: rings.into(), place, values: vec![0.0; start].into(), taker_unknown: None, pushed: 0, moments: Default::default() }
+        History { rings: rings.into(), place, values: vec![0.0; start].into(), taker_unknown: None }
     }
 
     /// Appends a step; `since` counts steps from the last restart.
     pub fn push(&mut self, step: &Step, since: u64) {
-        self.pushed += 1;
         for ring in &mut self.rings {
             let value = ring.column.of(step);
             self.values[ring.start + ring.next] = value;
@@ -130,17 +126,11 @@ impl History {
         &self.values[end - n.min(ring.rows)..end]
     }
 
-    /// Mean and population deviation of the last `n` values of a column.
+    /// The value of a column `back` steps before the newest, as far as its ring reaches.
+    #[inline]
     #[must_use]
-    pub fn moments(&self, column: Column, n: usize) -> (f64, f64) {
-        let place = &self.moments[column as usize];
-        let known = place.get();
-        if known.pushed == self.pushed && known.n == n {
-            return known.value;
-        }
-        let value = mean_and_deviation(self.last(column, n));
-        place.set(Moments { pushed: self.pushed, n, value });
-        value
+    pub fn back(&self, column: Column, back: usize) -> Option<f64> {
+        self.last(column, back + 1).first().copied()
     }
 
     /// The last step whose taker side is not known, counted as in [`History::push`].
@@ -154,7 +144,6 @@ impl History {
         self.values.fill(0.0);
         self.rings.iter_mut().for_each(|ring| ring.next = 0);
         self.taker_unknown = None;
-        self.pushed += 1;
     }
 
     /// Bytes on the heap.
@@ -167,7 +156,7 @@ impl History {
 /// The first copy of each value; the second is made from it.
 impl State for History {
     fn state(&mut self, pass: &mut Pass<'_>) {
-        let History { rings, place: _, values, taker_unknown, pushed, moments: _ } = self;
+        let History { rings, place: _, values, taker_unknown } = self;
         for ring in rings {
             let Ring { column: _, start, rows, next } = ring;
             pass.place(next, *rows);
@@ -175,8 +164,6 @@ impl State for History {
             values.copy_within(*start..*start + *rows, *start + *rows);
         }
         taker_unknown.state(pass);
-        // What was computed of other values no longer counts.
-        *pushed += 1;
     }
 }
 

@@ -1,7 +1,6 @@
 //! One incremental operator a file, with the same verbs: `update` gives the step's value, `reset`
-//! starts anew. Values are f64; `None` is missing. Windowed operators compute over their values
-//! oldest to newest, deviations about the oldest, so that they equal a batch bit for bit and never
-//! drift.
+//! starts anew. Values are f64; `None` is missing. What a window gives is [`shared`](super::shared) by all operators that ask for
+//! it, and a feature that is such a statistic has no operator of its own.
 
 pub mod atr;
 pub mod bollinger;
@@ -13,13 +12,14 @@ pub mod given;
 pub mod macd;
 pub mod order_flow;
 pub mod price;
+pub mod range;
 pub mod role_return;
 pub mod rsi;
 pub mod stochastic;
 pub mod volume;
-pub mod windowed;
 
 use crate::features::history::History;
+use crate::features::shared::{Place, Shared};
 use crate::ingest::book::RoleBook;
 use crate::types::state::Pass;
 use crate::types::step::Step;
@@ -33,6 +33,8 @@ pub struct At<'a> {
     pub since: u64,
     /// The last steps, this one included.
     pub history: &'a History,
+    /// Statistics and depths that were asked for when the operators were built.
+    pub shared: &'a Shared,
     /// Books by role as they stand at the close.
     pub books: &'a [RoleBook],
     /// Age above which a book counts as none, ns.
@@ -45,6 +47,15 @@ impl At<'_> {
     pub fn mid(&self, role: usize) -> Option<f64> {
         self.books.get(role)?.top(self.step.close_ns, self.max_book_age_ns)?.mid()
     }
+}
+
+/// Where a feature's value comes from.
+#[derive(Debug)]
+pub enum Source {
+    /// It is a statistic that others may use too.
+    Shared(Place),
+    /// An operator of its own.
+    Own(Box<dyn Op>),
 }
 
 /// An incremental operator of one feature of one track.

@@ -1,7 +1,9 @@
 //! Scaling of one feature, applied left to right, in f64.
 
 use std::fmt;
+use std::hint::select_unpredictable;
 
+use crate::features::sums::Sums;
 use crate::types::state::{Pass, State};
 
 /// One scale of a feature's list.
@@ -79,15 +81,36 @@ impl Stats {
     pub const NONE: Stats = Stats { mean: 0.0, std: 1.0, min: 0.0, max: 1.0, low: f64::NEG_INFINITY, high: f64::INFINITY };
 }
 
-impl Stats {
-    /// (value - mean) / std; 0 where std is 0.
-    fn z_score(&self, value: f64) -> f64 {
-        if self.std == 0.0 { 0.0 } else { (value - self.mean) / self.std }
+/// A scale that needs nothing but the stats: (value - shift) / divisor, 0 where the divisor is 0.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Fixed {
+    /// Mean or least value.
+    pub shift: f64,
+    /// Deviation, or greatest less least value.
+    pub divisor: f64,
+}
+
+impl Fixed {
+    /// Changes nothing.
+    pub const NONE: Fixed = Fixed { shift: 0.0, divisor: 1.0 };
+
+    /// What a scale does by the stats; `None` for one that needs more.
+    #[must_use]
+    pub fn of(scale: Scale, stats: &Stats) -> Option<Fixed> {
+        match scale {
+            Scale::ZScore => Some(Fixed { shift: stats.mean, divisor: stats.std }),
+            Scale::MinMax if stats.max == stats.min => Some(Fixed { shift: stats.min, divisor: 0.0 }),
+            Scale::MinMax => Some(Fixed { shift: stats.min, divisor: stats.max - stats.min }),
+            Scale::Relative | Scale::RollingZScore(_) => None,
+        }
     }
 
-    /// (value - min) / (max - min); 0 where they are equal.
-    fn min_max(&self, value: f64) -> f64 {
-        if self.max == self.min { 0.0 } else { (value - self.min) / (self.max - self.min) }
+    /// The scaled value.
+    #[inline(always)]
+    #[must_use]
+    pub fn apply(self, value: f64) -> f64 {
+        // Divided in any case, so that a compiler handles several values side by side.
+        select_unpredictable(self.divisor == 0.0, 0.0, (value - self.shift) / self.divisor)
     }
 }
 
@@ -95,23 +118,19 @@ impl Stats {
 /// them needs more.
 #[must_use]
 pub fn scale_fixed(scales: &[Scale], stats: &Stats, value: f64) -> Option<f64> {
-    scales.iter().try_fold(value, |value, scale| match scale {
-        Scale::ZScore => Some(stats.z_score(value)),
-        Scale::MinMax => Some(stats.min_max(value)),
-        Scale::Relative | Scale::RollingZScore(_) => None,
-    })
+    scales.iter().try_fold(value, |value, scale| Fixed::of(*scale, stats).map(|fixed| fixed.apply(value)))
 }
 
 /// The scales of one feature of one track, with their state.
 #[derive(Clone, Debug)]
 pub struct Scaler {
     scales: Box<[Stage]>,
-    stats: Stats,
 }
 
 #[derive(Clone, Debug)]
 enum Stage {
-    Fixed(Scale),
+    Fixed(Fixed),
+    Relative,
     Rolling(LongWindow),
 }
 
@@ -121,18 +140,16 @@ impl Scaler {
     pub fn new(scales: &[Scale], stats: Stats) -> Scaler {
         let stage = |scale: &Scale| match *scale {
             Scale::RollingZScore(n) => Stage::Rolling(LongWindow::new(n)),
-            fixed => Stage::Fixed(fixed),
+            fixed => Fixed::of(fixed, &stats).map_or(Stage::Relative, Stage::Fixed),
         };
-        Scaler { scales: scales.iter().map(stage).collect(), stats }
+        Scaler { scales: scales.iter().map(stage).collect() }
     }
 
     /// Scales a value; `None` while a rolling window is not full. Missing values never come here.
     pub fn apply(&mut self, value: f64, close: f64) -> Option<f64> {
-        let stats = self.stats;
         self.scales.iter_mut().try_fold(value, |value, stage| match stage {
-            Stage::Fixed(Scale::ZScore) => Some(stats.z_score(value)),
-            Stage::Fixed(Scale::MinMax) => Some(stats.min_max(value)),
-            Stage::Fixed(_) => Some(value / close),
+            Stage::Fixed(fixed) => Some(fixed.apply(value)),
+            Stage::Relative => Some(value / close),
             Stage::Rolling(window) => {
                 window.push(value);
                 window.full().then(|| {
@@ -163,41 +180,15 @@ impl Scaler {
 /// The rolling windows; everything else comes from the schema.
 impl State for Scaler {
     fn state(&mut self, pass: &mut Pass<'_>) {
-        let Scaler { scales, stats: _ } = self;
+        let Scaler { scales } = self;
         for stage in scales {
             match stage {
-                Stage::Fixed(_) => {}
+                Stage::Fixed(_) | Stage::Relative => {}
                 Stage::Rolling(window) => window.state(pass),
             }
         }
     }
 }
-
-/// A sum with the rounding error that it has lost.
-#[derive(Clone, Copy, Debug, Default)]
-struct Compensated {
-    sum: f64,
-    lost: f64,
-}
-
-impl Compensated {
-    /// The error of a sum is exact without asking which part is larger (Knuth's two-sum).
-    fn add(&mut self, value: f64) {
-        let total = self.sum + value;
-        let taken = total - self.sum;
-        self.lost += (self.sum - (total - taken)) + (value - taken);
-        self.sum = total;
-    }
-
-    fn value(self) -> f64 {
-        self.sum + self.lost
-    }
-}
-
-/// Variances between the mean and the anchor from which too little of a sum of squares is about the variance: ten digits.
-const FAR: f64 = 1e6;
-/// By how much a sum of squares may fall before what it lost at its greatest shows.
-const FALL: f64 = 1e9;
 
 /// Mean and deviation of the last n values in O(1): compensated sums of deviations from an anchor, computed anew each n
 /// values so that no error lives longer, and when the values have gone far from the anchor or far larger ones have left.
@@ -209,11 +200,7 @@ pub struct LongWindow {
     next: usize,
     full: bool,
     last: f64,
-    anchor: f64,
-    sum: Compensated,
-    squares: Compensated,
-    /// The greatest sum of squares since the anchor was set.
-    peak: f64,
+    sums: Sums,
     /// Equal values in a row, so that a constant window has deviation exactly 0.
     equal: usize,
 }
@@ -222,8 +209,7 @@ impl LongWindow {
     /// An empty window of `n` values.
     #[must_use]
     pub fn new(n: usize) -> LongWindow {
-        let (sum, squares) = (Compensated::default(), Compensated::default());
-        LongWindow { ring: vec![0.0; n.max(1)].into(), next: 0, full: false, last: f64::NAN, anchor: 0.0, sum, squares, peak: 0.0, equal: 0 }
+        LongWindow { ring: vec![0.0; n.max(1)].into(), next: 0, full: false, last: f64::NAN, sums: Sums::default(), equal: 0 }
     }
 
     /// Takes a value.
@@ -238,37 +224,19 @@ impl LongWindow {
             return self.anchor_at(self.ring[0]);
         }
         if self.full {
-            self.add(leaving, -1.0);
+            self.sums.remove(leaving - self.sums.anchor);
         } else if at == 0 {
-            self.anchor = value;
+            self.sums.anchor = value;
         }
-        self.add(value, 1.0);
-        if self.full && self.lies_far() {
+        self.sums.add(value - self.sums.anchor);
+        if self.full && self.sums.lie_far(self.ring.len() as f64) {
             self.anchor_at(value);
         }
     }
 
-    /// The mean is over 1,000 deviations from the anchor, or the sum of squares has fallen deep. Either is rare: while one old
-    /// value is left the deviation is at least its distance / sqrt(n), and n is far below 1e6.
-    fn lies_far(&mut self) -> bool {
-        let (sum, squares) = (self.sum.value(), self.squares.value());
-        self.peak = self.peak.max(squares);
-        self.ring.len() as f64 * squares < sum * sum * (1.0 + 1.0 / FAR) || squares < self.peak / FALL
-    }
-
-    fn add(&mut self, value: f64, sign: f64) {
-        let deviation = value - self.anchor;
-        self.sum.add(sign * deviation);
-        self.squares.add(sign * deviation * deviation);
-    }
-
     /// The ring is full: its sums anew, about this value.
     fn anchor_at(&mut self, value: f64) {
-        (self.anchor, self.sum, self.squares) = (value, Compensated::default(), Compensated::default());
-        for at in 0..self.ring.len() {
-            self.add(self.ring[at], 1.0);
-        }
-        self.peak = self.squares.value();
+        self.sums = Sums::about(value, self.ring.iter().copied());
     }
 
     /// n.
@@ -287,42 +255,30 @@ impl LongWindow {
     /// Mean and population deviation of a full window.
     #[must_use]
     pub fn mean_and_deviation(&self) -> (f64, f64) {
-        let n = self.ring.len() as f64;
         if self.equal >= self.ring.len() {
             return (self.ring[0], 0.0);
         }
-        let shift = self.sum.value() / n;
-        let variance = self.squares.value() / n - shift * shift;
-        // Rounding may put it below 0; sums that overflowed make it NaN, which must stay.
-        (self.anchor + shift, if variance < 0.0 { 0.0 } else { variance.sqrt() })
+        self.sums.mean_and_deviation(self.ring.len() as f64)
     }
 
     /// Forgets all values; the ring is kept and written over.
     pub fn clear(&mut self) {
-        (self.next, self.full, self.last, self.anchor, self.equal) = (0, false, f64::NAN, 0.0, 0);
-        (self.sum, self.squares, self.peak) = (Compensated::default(), Compensated::default(), 0.0);
-    }
-}
-
-impl State for Compensated {
-    fn state(&mut self, pass: &mut Pass<'_>) {
-        let Compensated { sum, lost } = self;
-        pass.each([sum, lost]);
+        (self.next, self.full, self.last, self.equal, self.sums) = (0, false, f64::NAN, 0, Sums::default());
     }
 }
 
 impl State for LongWindow {
     fn state(&mut self, pass: &mut Pass<'_>) {
-        let LongWindow { ring, next, full, last, anchor, sum, squares, peak, equal } = self;
+        let LongWindow { ring, next, full, last, sums, equal } = self;
         pass.place(next, ring.len());
-        pass.each([ring, full, last, anchor, sum, squares, peak, equal]);
+        pass.each([ring, full, last, sums, equal]);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::features::ops::windowed::mean_and_deviation;
+    use crate::features::batch::mean_and_deviation;
     use proptest::prelude::*;
 
     #[test]

@@ -60,7 +60,7 @@ pub unsafe extern "C" fn foretick_lane_snapshot(lane: LaneHandle, buf: *mut c_vo
 ///
 /// threads: CONTROL, enters the lane. cost: allocates, milliseconds.
 /// snapshot: borrows (call), not modified.
-/// errors: CORRUPT with what is damaged, FORMAT_VERSION for a newer format, SCHEMA_DIFFERS with what differs, BUSY:
+/// errors: CORRUPT with what is damaged, FORMAT_VERSION for another format, SCHEMA_DIFFERS with what differs, BUSY:
 /// the lane is as it was.
 #[must_use]
 #[unsafe(no_mangle)]

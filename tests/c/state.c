@@ -95,7 +95,7 @@ static void load(const life_t *life, const char *path) {
     IS(foretick_lane_restore(life->lane, snapshot, snapshot_len - 1), FORETICK_CORRUPT);
     IS(foretick_lane_restore(other, snapshot, snapshot_len), FORETICK_SCHEMA_DIFFERS);
     CHECK(said("0 places of tracks here, 2 in the snapshot"));
-    snapshot[8] ^= 3; /* format 1 becomes 2 */
+    snapshot[8] ^= 3; /* format 2 becomes 1 */
     IS(foretick_lane_restore(life->lane, snapshot, snapshot_len), FORETICK_FORMAT_VERSION);
     snapshot[8] ^= 3;
     snapshot[500] ^= 1;

@@ -1,7 +1,9 @@
 //! RSI, ATR and the line of two exponential averages against the same recursions in pairs of doubles.
 
+use foretick::cpu::Level;
 use foretick::features::history::{Column, History, Needs};
 use foretick::features::ops::{At, Op, atr::Atr, macd::Macd, rsi::Rsi};
+use foretick::features::shared::{Plan, Shared};
 use foretick::types::step::Step;
 
 use super::pair::Pair;
@@ -64,6 +66,8 @@ pub struct Recursions {
     atr: Atr,
     macd: Macd,
     history: History,
+    /// These operators ask for nothing that is shared.
+    shared: Shared,
     gain: Wilder,
     loss: Wilder,
     range: Wilder,
@@ -83,6 +87,7 @@ impl Default for Recursions {
             atr: Atr::new(PERIOD as usize),
             macd: Macd::new(FAST, SLOW),
             history: History::new(&needs),
+            shared: Shared::new(&mut Plan::default(), Level::best()),
             gain: Wilder::default(),
             loss: Wilder::default(),
             range: Wilder::default(),
@@ -106,7 +111,7 @@ impl Recursions {
         if step < SLOW as u64 {
             self.history.push(&now, step);
         }
-        let at = At { step: &now, since: step, history: &self.history, books: &[], max_book_age_ns: None };
+        let at = At { step: &now, since: step, history: &self.history, shared: &self.shared, books: &[], max_book_age_ns: None };
         let ours = [self.rsi.update(&at), self.atr.update(&at), self.macd.update(&at)];
         self.oracles(step, &now);
         self.compare(step, ours);

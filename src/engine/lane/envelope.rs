@@ -40,7 +40,7 @@ pub fn seal(snapshot: &mut [u8], write: impl FnOnce(&mut [u8])) {
 /// The body of a snapshot.
 ///
 /// # Errors
-/// `FORMAT_VERSION` for a newer format, `CORRUPT` with what is damaged.
+/// `FORMAT_VERSION` for another format, `CORRUPT` with what is damaged.
 pub fn open(snapshot: &[u8]) -> Result<&[u8]> {
     let Some((head, rest)) = snapshot.split_first_chunk::<HEAD>() else {
         return Err(corrupt(format!("it ends at byte {}, inside its head of {HEAD}", snapshot.len())));

@@ -1,6 +1,7 @@
 //! What the book at the close tells: spread, imbalance, depth.
 
 use super::{At, Op};
+use crate::features::shared::DepthPlace;
 use crate::types::step::Depth;
 
 /// (ask1 - bid1) / mid; missing unless both sides have a level.
@@ -32,13 +33,13 @@ pub enum DepthValue {
 pub struct BookDepth {
     /// Which.
     pub value: DepthValue,
-    /// Levels a side.
-    pub levels: usize,
+    /// Of these levels a side.
+    pub depth: DepthPlace,
 }
 
 impl Op for BookDepth {
     fn update(&mut self, at: &At<'_>) -> Option<f64> {
-        let Depth { bid, ask } = at.books.first()?.depth(self.levels, at.step.close_ns, at.max_book_age_ns)?;
+        let Depth { bid, ask } = at.shared.depth(self.depth)?;
         match self.value {
             DepthValue::Imbalance => (bid + ask != 0.0).then(|| (bid - ask) / (bid + ask)),
             DepthValue::Ratio => (ask != 0.0).then(|| bid / ask),

@@ -12,7 +12,7 @@ pub struct Momentum {
 
 impl Op for Momentum {
     fn update(&mut self, at: &At<'_>) -> Option<f64> {
-        let back = *at.history.last(Column::Close, self.period + 1).first()?;
+        let back = at.history.back(Column::Close, self.period)?;
         Some(at.step.close - back)
     }
 }
@@ -26,7 +26,7 @@ pub struct RateOfChange {
 
 impl Op for RateOfChange {
     fn update(&mut self, at: &At<'_>) -> Option<f64> {
-        let back = *at.history.last(Column::Close, self.period + 1).first()?;
+        let back = at.history.back(Column::Close, self.period)?;
         (back != 0.0).then(|| 100.0 * (at.step.close / back - 1.0))
     }
 }

@@ -34,12 +34,19 @@ impl Wilder {
 }
 
 /// Exponential average with k = 2 / (n + 1), seeded with the mean of n values.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct Ema {
+    k: f64,
     value: f64,
 }
 
 impl Ema {
+    /// Of n values.
+    #[must_use]
+    pub fn new(n: usize) -> Ema {
+        Ema { k: 2.0 / (n as f64 + 1.0), value: 0.0 }
+    }
+
     /// Starts at the mean of the values, summed oldest to newest.
     pub fn seed(&mut self, values: &[f64]) -> f64 {
         self.value = values.iter().fold(0.0, |sum, value| sum + value) / values.len() as f64;
@@ -47,8 +54,8 @@ impl Ema {
     }
 
     /// Takes a value.
-    pub fn update(&mut self, value: f64, n: usize) -> f64 {
-        self.value += (value - self.value) * (2.0 / (n as f64 + 1.0));
+    pub fn update(&mut self, value: f64) -> f64 {
+        self.value += (value - self.value) * self.k;
         self.value
     }
 }
@@ -62,7 +69,7 @@ impl State for Wilder {
 
 impl State for Ema {
     fn state(&mut self, pass: &mut Pass<'_>) {
-        let Ema { value } = self;
+        let Ema { k: _, value } = self;
         pass.each([value]);
     }
 }

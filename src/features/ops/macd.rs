@@ -18,7 +18,7 @@ impl Macd {
     /// The line of two periods, `fast` below `slow`.
     #[must_use]
     pub fn new(fast: usize, slow: usize) -> Macd {
-        Macd { fast, slow, averages: [Ema::default(); 2] }
+        Macd { fast, slow, averages: [Ema::new(fast), Ema::new(slow)] }
     }
 }
 
@@ -32,7 +32,7 @@ impl Op for Macd {
         if at.since == seed {
             return Some(fast.seed(at.history.last(Column::Close, self.fast)) - slow.seed(at.history.last(Column::Close, self.slow)));
         }
-        Some(fast.update(at.step.close, self.fast) - slow.update(at.step.close, self.slow))
+        Some(fast.update(at.step.close) - slow.update(at.step.close))
     }
 
     fn reset(&mut self) {
