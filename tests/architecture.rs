@@ -17,13 +17,15 @@ const SHARED: [&str; 6] = ["types", "error", "config", "clock", "cpu", "sync"];
 const TOPS: [&str; 5] = ["ffi", "docs", "cli", "lib", "main"];
 
 /// Files outside `ffi` that may be unsafe: the choice of an instruction set, the floating-point mode, what is done at exit, the look at
-/// ONNX Runtime's library, the nodes of trees, the fences and the seat of a lane's models, the slots that two threads take turns on, result memory of the caller's, and pinning;
+/// ONNX Runtime's library, products with smaller weights, the nodes of trees, the fences and the seat of a lane's models, the slots that two threads take turns on, result memory of the caller's, and pinning;
 /// of the benchmark the calls of the header, the loops that measure the core, and ONNX Runtime's own call.
-const UNSAFE: [&str; 18] = [
+const UNSAFE: [&str; 20] = [
     "src/cpu.rs",
     "src/model/denormals.rs",
     "src/model/exit.rs",
     "src/model/runtime_check.rs",
+    "src/model/native/half/wide.rs",
+    "src/model/native/int8/vnni.rs",
     "src/model/native/tree/blocks.rs",
     "src/model/native/tree/chain.rs",
     "src/model/native/tree/crown.rs",

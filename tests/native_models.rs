@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use foretick::Status;
 use foretick::model::backend::{Backend, Instance};
-use foretick::model::native::{self, Level};
+use foretick::model::native::{self, Kept, Level};
 use foretick::model::onnx_ir::{Dim, Graph};
+use foretick::model::precision::Precision;
 use foretick::model::watchdog::RunLimit;
 
 /// |ours - theirs| <= ABS + REL |theirs|
@@ -211,13 +212,45 @@ fn answers_do_not_depend_on_scratch() {
     }
 }
 
+fn kept(graph: &Graph, level: Level, precision: Precision) -> foretick::Result<Arc<dyn Backend>> {
+    native::compile_kept(graph, None, level, Kept { precision, ranges: &[] })
+}
+
+/// Networks in every precision that they can be kept in.
+fn precise_nets() -> Vec<(PathBuf, Precision)> {
+    let able = |path: &PathBuf, precision: Precision| kept(&parsed(path), Level::best(), precision).is_ok();
+    let precisions = Precision::NAMES.map(|(_, precision)| precision);
+    nets().0.iter().flat_map(|path| precisions.into_iter().filter(|precision| able(path, *precision)).map(|precision| (path.clone(), precision))).collect()
+}
+
+/// Smaller weights give other values, near those that the file's weights give, and are kept by recurrent layers alone.
+#[test]
+fn smaller_weights_are_near_the_stored_ones() {
+    let mut smaller = Vec::new();
+    for (path, precision) in precise_nets().into_iter().filter(|(_, precision)| *precision != Precision::F32) {
+        let (whole, reduced) = (compiled(&path), kept(&parsed(&path), Level::best(), precision).unwrap());
+        let rows = Table::read(&path, &*whole).rows;
+        let apart = |row: &Vec<f32>| run(&whole, row).iter().zip(run(&reduced, row)).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        let most = rows.iter().map(apart).fold(0.0, f32::max);
+        let allowed = if precision == Precision::Int8 { 0.2 } else { 0.01 };
+        assert!(most > 0.0 && most < allowed, "{} in {}: {most}", path.display(), precision.name());
+        assert!(reduced.summary().contains(precision.name()), "{}", reduced.summary());
+        smaller.push((path, precision));
+    }
+    assert!(smaller.len() > 10, "{smaller:?}");
+    let dense = nets().0.into_iter().find(|path| path.display().to_string().contains("cnn")).unwrap();
+    let error = kept(&parsed(&dense), Level::best(), Precision::Int8).unwrap_err();
+    assert_eq!(error.status(), Status::Operator);
+    assert!(error.text().contains("int8 is kept by LSTM and GRU layers, and this graph has none"), "{error}");
+}
+
 /// The same bits whatever the instruction set, over the table's rows and over rows of denormals, extremes and what is not finite.
 #[test]
 fn every_instruction_set_gives_the_same_bits() {
     let levels = Level::available();
-    for path in nets().0 {
+    for (path, precision) in precise_nets() {
         let graph = parsed(&path);
-        let backends: Vec<Arc<dyn Backend>> = levels.iter().map(|level| native::compile_for(&graph, None, *level).unwrap()).collect();
+        let backends: Vec<Arc<dyn Backend>> = levels.iter().map(|level| kept(&graph, *level, precision).unwrap()).collect();
         let mut rows = Table::read(&path, &*backends[0]).rows;
         let width = backends[0].input_width();
         for special in [1.0e-40, -1.0e-45, 3.0e38, -3.0e38, 1.0e-20, f32::INFINITY, f32::NEG_INFINITY, f32::NAN] {
@@ -228,7 +261,7 @@ fn every_instruction_set_gives_the_same_bits() {
             // Which NaN a NaN is, is not told.
             let bits = |backend| run(backend, row).iter().map(|value| if value.is_nan() { u32::MAX } else { value.to_bits() }).collect::<Vec<_>>();
             let first = bits(&backends[0]);
-            assert!(backends.iter().all(|backend| bits(backend) == first), "{} {row:?}", path.display());
+            assert!(backends.iter().all(|backend| bits(backend) == first), "{} {} {row:?}", path.display(), precision.name());
         }
     }
 }
@@ -250,8 +283,8 @@ fn bits(values: &[f32]) -> Vec<u32> {
 #[test]
 fn what_ran_ahead_gives_the_bits_of_the_whole_window() {
     let mut ahead_of = Vec::new();
-    for (path, level) in nets().0.iter().flat_map(|path| Level::available().into_iter().map(move |level| (path, level))) {
-        let backend = native::compile_for(&parsed(path), None, level).unwrap();
+    for ((path, precision), level) in precise_nets().iter().flat_map(|net| Level::available().into_iter().map(move |level| (net, level))) {
+        let backend = kept(&parsed(path), level, *precision).unwrap();
         let Some(mut ahead) = backend.clone().ahead() else { continue };
         let [1, rows, width] = backend.inputs()[0].dims[..] else { panic!("{} reads no window", path.display()) };
         let (stream, mut whole) = (stream(8 * rows, width), instance(&backend));
@@ -270,7 +303,7 @@ fn what_ran_ahead_gives_the_bits_of_the_whole_window() {
             let next = &stream[(first + 1) * width..][..rows * width];
             assert!(ahead.run(next, &mut out), "{} {first}", path.display());
             whole.run(next, &mut expected).unwrap();
-            assert_eq!(bits(&out), bits(&expected), "{} {} at {first}", path.display(), level.name());
+            assert_eq!(bits(&out), bits(&expected), "{} {} {} at {first}", path.display(), precision.name(), level.name());
             assert!(ahead.run(next, &mut expected), "an answer changes nothing");
             assert_eq!(bits(&out), bits(&expected));
             first += jump;
@@ -285,6 +318,7 @@ fn what_ran_ahead_gives_the_bits_of_the_whole_window() {
         assert!(!ahead.run(&next, &mut out) && !ahead.run(&next[1..], &mut out), "another window");
         ahead_of.push(path.file_name().unwrap().to_string_lossy().split('.').next().unwrap().to_owned());
     }
+    ahead_of.sort();
     ahead_of.dedup();
     // The others would have to make more than half of their work again: causal ones of which the last step alone is asked make only
     // what it looks back at, and an LSTM behind a convolution reads all of that one's result.

@@ -56,6 +56,9 @@ fn show(bundle: &Bundle, description: &Value) {
             worst.checked,
             100.0 * worst.share
         ));
+        if let (Some(error), Some(allowed)) = (member.precision_error, spec.precision_error) {
+            print_line(&format!("  {:<10} weights in {}: differs by at most {error:.2e} on the golden rows, {allowed:.2e} allowed", "", spec.precision.name()));
+        }
         if !spec.reads.is_empty() {
             print_line(&format!("  {:<10} reads {}", "", member.reads(manifest).join(", ")));
         }

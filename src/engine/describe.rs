@@ -151,7 +151,10 @@ fn describe_slot(slot: &Slot) -> Value {
         let members = generation.bundle.members.iter().enumerate();
         let member = |(at, member): (usize, &crate::model::bundle::Member)| {
             let backend = crate::types::prediction::backend::name(member.backend.bits());
-            json!({ "name": member.spec.name, "on": on.contains(at), "backend": backend, "why": member.why })
+            json!({
+                "name": member.spec.name, "on": on.contains(at), "backend": backend, "why": member.why,
+                "precision": member.spec.precision.name(), "precision_error": member.precision_error,
+            })
         };
         json!({
             "generation": generation.number, "bundle": generation.bundle.manifest.title(), "digest": crate::model::manifest::hex(&generation.bundle.digest),

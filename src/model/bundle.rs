@@ -17,6 +17,7 @@ use crate::model::golden::{Golden, Worst};
 use crate::model::golden_run::GoldenRun;
 use crate::model::lock::{self, Lock};
 use crate::model::manifest::{BackendChoice, InputShape, Manifest, MemberRead, MemberSpec, StatePolicy, hex};
+use crate::model::reduction::{Reduced, Verified};
 use crate::model::stats;
 use crate::model::watchdog::{PATIENT_LIMIT, Patrol, RunLimit};
 use files::{read_file, read_listed, read_verified};
@@ -34,8 +35,10 @@ pub struct Member {
     pub places: Vec<usize>,
     /// For each of `spec.reads`, where the value stands among the values that all members give, one after the other.
     pub sources: Vec<usize>,
-    /// Worst disagreement with the golden rows.
+    /// Worst disagreement with the golden rows, as its file stores it.
     pub worst: Worst,
+    /// Greatest absolute error against the golden rows, in the output's unit, where its weights are kept smaller than f32.
+    pub precision_error: Option<f64>,
 }
 
 /// A verified bundle. Immutable; generations share it.
@@ -157,11 +160,17 @@ fn verified(
     let specs = &manifest.members;
     let compile = |(spec, bytes): (&MemberSpec, &Vec<u8>)| Member::compile(spec, bytes, specs, schema, asked(spec), allowed, limit);
     let mut members = all(specs.iter().zip(models).map(compile), "models")?;
-    let worst = {
+    let (worst, reduced) = {
         let mut run = GoldenRun::new(&members, &golden.rows, schema.window, limit)?;
-        all(members.iter().enumerate().map(|(number, member)| member.check(number, &mut run, &golden.expected[number])), "golden rows")?
+        let worst = all(members.iter().enumerate().map(|(number, member)| member.check(number, &mut run, &golden.expected[number])), "golden rows")?;
+        let verified = Verified { members: &members, golden, manifest, limit };
+        let reduced = models.iter().zip(specs).enumerate().map(|(number, (bytes, spec))| {
+            let request = Request { bytes, shapes: &[input_dims(spec, schema)], asked: spec.backend };
+            verified.reduce(number, &request, &mut run)
+        });
+        (worst, all(reduced, "precision")?)
     };
-    members.iter_mut().zip(worst).for_each(|(member, worst)| member.worst = worst);
+    members.iter_mut().zip(worst.into_iter().zip(reduced)).for_each(|(member, (worst, reduced))| member.verified(worst, reduced));
     Ok(members)
 }
 
@@ -186,7 +195,15 @@ impl Member {
         let chosen = chosen(spec, bytes, schema, asked.backend, allowed, limit).map_err(|error| error.within(&title))?;
         let places = contract(spec, chosen.backend.as_ref(), schema).map_err(|error| error.within(&title))?;
         let why = asked.why.unwrap_or(chosen.why);
-        Ok(Member { spec: spec.clone(), backend: chosen.backend, why, places, sources: sources(spec, specs), worst: Worst::default() })
+        Ok(Member { spec: spec.clone(), backend: chosen.backend, why, places, sources: sources(spec, specs), worst: Worst::default(), precision_error: None })
+    }
+
+    /// Takes what the golden rows said.
+    fn verified(&mut self, worst: Worst, reduced: Option<Reduced>) {
+        self.worst = worst;
+        if let Some(Reduced { backend, error }) = reduced {
+            (self.backend, self.precision_error) = (backend, Some(error));
+        }
     }
 
     /// It carries a state from step to step.

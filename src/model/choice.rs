@@ -6,7 +6,7 @@ use crate::config::Backends;
 use crate::error::{Error, Result, Status};
 use crate::model::backend::Backend;
 use crate::model::manifest::BackendChoice;
-use crate::model::native;
+use crate::model::native::{self, Kept, Level};
 use crate::model::onnx_ir::Graph;
 use crate::model::watchdog::RunLimit;
 
@@ -95,6 +95,14 @@ fn is_named(allowed: &Backends) -> bool {
 #[cfg(not(feature = "ort"))]
 fn is_named(_: &Backends) -> bool {
     false
+}
+
+/// A native kernel that keeps the graph's weights smaller.
+///
+/// # Errors
+/// As of [`native::compile_kept`].
+pub fn reduced(request: &Request<'_>, kept: Kept<'_>) -> Result<Arc<dyn Backend>> {
+    native::compile_kept(&Graph::parse(request.bytes)?, window(request), Level::best(), kept)
 }
 
 /// Rows and columns of the windows that will be fed; `None` for rows, whose length the graph says.

@@ -79,6 +79,10 @@ impl Member {
             let values: usize = self.backend.carries().iter().map(|carry| carry.to.len()).sum();
             description["state"] = json!({ "at_swap": self.spec.state.name(), "values": values });
         }
+        description["precision"] = self.spec.precision.name().into();
+        if let Some(error) = self.precision_error {
+            (description["precision_error"], description["precision_error_allowed"]) = (error.into(), self.spec.precision_error.into());
+        }
         if self.spec.input == InputShape::Members {
             description["reads"] = self.reads(manifest).into();
         }

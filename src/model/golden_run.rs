@@ -83,7 +83,11 @@ impl<'b> GoldenRun<'b> {
         Ok((state.read > 0).then(|| state.out().to_vec()))
     }
 
-    fn input(&mut self, number: usize, row: usize) -> Result<Option<Vec<f32>>> {
+    /// What a member reads on a row; `None` where [`GoldenRun::outputs`] is.
+    ///
+    /// # Errors
+    /// What the backend of a member that it reads says, with that member's name.
+    pub fn input(&mut self, number: usize, row: usize) -> Result<Option<Vec<f32>>> {
         let member = &self.members[number];
         let rows = match member.spec.input {
             InputShape::Row => 1,

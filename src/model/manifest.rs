@@ -3,6 +3,7 @@
 mod ensemble;
 mod members;
 mod policy;
+mod precision;
 mod stacking;
 mod stateful;
 mod switching;

@@ -17,7 +17,10 @@ mod build;
 mod conv;
 mod demand;
 mod describe;
+mod factor;
 mod gru;
+mod half;
+mod int8;
 mod lanes;
 mod linear;
 mod lstm;
@@ -46,6 +49,7 @@ use std::sync::Arc;
 
 use super::backend::Backend;
 use super::onnx_ir::{Graph, shown};
+use super::precision::Precision;
 use crate::error::{Error, Result, Status};
 
 /// Compiles a graph to a native backend. The choice is a fixed function of the graph and the hint. `hint` is the shape that the
@@ -65,8 +69,7 @@ pub fn compile(graph: &Graph, hint: Option<&[usize]>) -> Result<Arc<dyn Backend>
 ///
 /// Those of [`compile`].
 pub fn compile_for(graph: &Graph, hint: Option<&[usize]>, level: Level) -> Result<Arc<dyn Backend>> {
-    let plan = build::plan(graph, hint, Carried::Nothing, level)?;
-    Ok(Arc::new(plan))
+    compile_kept(graph, hint, level, Kept::default())
 }
 
 /// What a graph carries from step to step.
@@ -99,8 +102,27 @@ pub fn compile_step(graph: &Graph, columns: usize, carry: &[(String, String)]) -
 /// Those of [`compile_step`].
 pub fn compile_step_for(graph: &Graph, columns: usize, carry: &[(String, String)], level: Level) -> Result<Arc<dyn Backend>> {
     let carried = if carry.is_empty() { Carried::Layers } else { Carried::Named(carry) };
-    let plan = build::plan(graph, Some(&[1, columns]), carried, level)?;
+    let plan = build::plan(graph, Some(&[1, columns]), carried, level, Kept::default())?;
     Ok(Arc::new(plan))
+}
+
+/// How the weights of recurrent layers are kept; those of other layers are kept as they are stored.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Kept<'a> {
+    /// How.
+    pub precision: Precision,
+    /// The size of the largest value that is expected of each column of the rows, above 0; empty when nothing is known of them.
+    /// A layer in int8 that reads the rows as they come rounds each column by its own range.
+    pub ranges: &'a [f32],
+}
+
+/// [`compile_for`] with smaller weights.
+///
+/// # Errors
+///
+/// Those of [`compile`]; [`Status::Operator`] when the graph has no layer that can keep them so.
+pub fn compile_kept(graph: &Graph, hint: Option<&[usize]>, level: Level, kept: Kept<'_>) -> Result<Arc<dyn Backend>> {
+    Ok(Arc::new(build::plan(graph, hint, Carried::Nothing, level, kept)?))
 }
 
 /// A valid graph that no native kernel runs.

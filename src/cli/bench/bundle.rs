@@ -10,6 +10,7 @@ use foretick::model::carried::CarriedState;
 use foretick::model::manifest::{Manifest, hex};
 use foretick::model::native;
 use foretick::model::onnx_ir::Graph;
+use foretick::model::precision::Precision;
 use foretick::model::stats;
 use foretick::model::watchdog::RunLimit;
 use foretick::{Error, Result};
@@ -23,6 +24,10 @@ use crate::cli::files::io_error;
 pub const STREAM: &str = "sim_a:BTCUSD";
 /// Golden rows beyond the first full window.
 const GOLDEN_MORE: usize = 8;
+/// The same where weights are kept smaller, which are measured on them.
+const GOLDEN_MEASURED: usize = 200;
+/// Greatest error of a probability that is let through; what was measured is shown.
+const PRECISION_ERROR: f64 = 0.05;
 
 /// A folder that is removed at the end.
 pub struct Folder(PathBuf);
@@ -84,8 +89,12 @@ impl<'m> Member<'m> {
         let pairs: Vec<String> = carry.iter().map(|(output, input)| format!("{output} = \"{input}\"")).collect();
         let state = if carry.is_empty() { String::new() } else { format!(", state = \"replay\", carry = {{ {} }}", pairs.join(", ")) };
         let (input, place) = (if *window > 1 { "window" } else { "row" }, self.place().1);
+        let precision = match self.model.precision {
+            Precision::F32 => String::new(),
+            smaller => format!(", precision = \"{}\", precision_error = {PRECISION_ERROR}", smaller.name()),
+        };
         format!(
-            "{name} = {{ file = \"{name}.onnx\", sha256 = \"{sha256}\", input = \"{input}\", form = \"probability\", gives = {{ up = \"{place}\" }}, abs = 1e-5, rel = 1e-4, backend = \"native\"{state} }}\n"
+            "{name} = {{ file = \"{name}.onnx\", sha256 = \"{sha256}\", input = \"{input}\", form = \"probability\", gives = {{ up = \"{place}\" }}, abs = 1e-5, rel = 1e-4, backend = \"native\"{state}{precision} }}\n"
         )
     }
 }
@@ -145,7 +154,8 @@ impl Plan<'_> {
     }
 
     fn golden_rows(&self) -> usize {
-        (self.window + GOLDEN_MORE).min(self.table.rows.count())
+        let measured = self.members.iter().any(|member| member.model.precision != Precision::F32);
+        (self.window + if measured { GOLDEN_MEASURED } else { GOLDEN_MORE }).min(self.table.rows.count())
     }
 
     /// A member's value in each golden row, none before its window is full.

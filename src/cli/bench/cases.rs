@@ -8,6 +8,7 @@ use super::bundle::{Folder, Member, Plan, STREAM};
 use super::host::{Bundle, Host};
 use super::models::{Model, Models, Work};
 use super::subject::{Part, Scored, Subject, Tracked};
+use crate::cli::files::open_bundle;
 
 /// Members of the whole decision.
 const DECISION: [&str; 4] = ["lr", "rf", "xgb", "lstm"];
@@ -21,6 +22,8 @@ pub struct Case {
     /// Models that it runs.
     pub models: &'static [&'static str],
     pub targets: Targets,
+    /// One in so many of the usual calls is made, where a call and what is made ready for it take long.
+    pub share: u64,
     way: Way,
 }
 
@@ -55,15 +58,15 @@ const BATCH: usize = 64;
 
 impl Case {
     const fn scorer(models: &'static [&'static str; 1], title: &'static str) -> Case {
-        Case { name: models[0], title, models, targets: NONE, way: Way::Scorer }
+        Case { name: models[0], title, models, targets: NONE, share: 1, way: Way::Scorer }
     }
 
     const fn batch(name: &'static str, models: &'static [&'static str; 1], title: &'static str) -> Case {
-        Case { name, title, models, targets: NONE, way: Way::Batch }
+        Case { name, title, models, targets: NONE, share: 1, way: Way::Batch }
     }
 
     const fn track(name: &'static str, models: &'static [&'static str], part: Part, title: &'static str) -> Case {
-        Case { name, title, models, targets: NONE, way: Way::Track(part) }
+        Case { name, title, models, targets: NONE, share: 1, way: Way::Track(part) }
     }
 
     /// Least ratio to ONNX Runtime.
@@ -73,6 +76,10 @@ impl Case {
 
     const fn cold_ratio(self, cold: f64) -> Case {
         Case { targets: Targets { cold: Some(cold), ..self.targets }, ..self }
+    }
+
+    const fn share(self, share: u64) -> Case {
+        Case { share, ..self }
     }
 
     const fn p50(self, ns: f64) -> Case {
@@ -112,7 +119,7 @@ impl Case {
 }
 
 /// Everything, in the order in which it is shown.
-pub static CASES: [Case; 22] = [
+pub static CASES: [Case; 30] = [
     Case::track("decision", &DECISION, Part::Decision, "event in, 25 features, LR + RF + XGBoost + LSTM (prefix precomputed), decision out")
         .ratio(30.0)
         .p99(8e3)
@@ -139,7 +146,17 @@ pub static CASES: [Case; 22] = [
     Case::scorer(&["stac_lstm_a"], "STAC-shaped LSTM_A, 2 x 100 on 50 x 100 (own weights, unaudited)"),
     Case::track("stac_lstm_a_track", &["stac_lstm_a"], Part::Predict, "STAC-shaped LSTM_A (own weights, unaudited), on a track, prefix precomputed")
         .p99(4_700.0),
+    Case::track("stac_lstm_a_fp16_track", &["stac_lstm_a_fp16"], Part::Predict, "STAC-shaped LSTM_A in fp16, on a track, prefix precomputed").share(10),
+    Case::scorer(&["stac_lstm_a_int8"], "STAC-shaped LSTM_A in int8, whole window").share(10),
+    Case::track("stac_lstm_a_int8_track", &["stac_lstm_a_int8"], Part::Predict, "STAC-shaped LSTM_A in int8, on a track, prefix precomputed").p99(2_000.0),
+    Case::scorer(&["stac_lstm_b"], "STAC-shaped LSTM_B, 3 x 200 on 100 x 250 (own weights, unaudited)").share(50),
+    Case::track("stac_lstm_b_track", &["stac_lstm_b"], Part::Predict, "STAC-shaped LSTM_B (own weights, unaudited), on a track, prefix precomputed").share(50),
+    Case::scorer(&["stac_lstm_b_int8"], "STAC-shaped LSTM_B in int8, whole window").share(50),
+    Case::track("stac_lstm_b_int8_track", &["stac_lstm_b_int8"], Part::Predict, "STAC-shaped LSTM_B in int8, on a track, prefix precomputed")
+        .p99(7_100.0)
+        .share(20),
     Case::scorer(&["stac_gbt_a"], "STAC-shaped GBT_A, 250 trees, 60 features (own trees, unaudited)").p99(1_600.0),
+    Case::scorer(&["stac_gbt_b"], "STAC-shaped GBT_B, 1,000 trees of 184,454 nodes, 125 features (own trees, unaudited)"),
 ];
 
 /// The cases that are named, all without names.
@@ -164,9 +181,9 @@ impl<'m> Ready<'m> {
     pub fn open(case: &Case, models: &'m Models, folder: &Folder) -> Result<Ready<'m>> {
         let wanted = case.runs(models);
         let members = wanted.iter().map(|model| Member::new(model)).collect::<Result<Vec<_>>>()?;
-        let runs_on = members.iter().map(|member| format!("{}: {}", member.backend.family(), member.backend.summary())).collect();
         let (table, window) = (models.table(wanted[0]), wanted.iter().map(|model| model.kept()).max().unwrap_or(1));
         let path = Plan { name: case.name, table, window, members: &members }.write(folder.path())?;
+        let runs_on = verified(&path)?;
         let host = Host::open()?;
         let bundles = publish(&host, &path)?;
         let subject: Box<dyn Subject> = match case.way {
@@ -183,6 +200,15 @@ impl<'m> Ready<'m> {
         let publish = move || host.publish(bundles[turn.fetch_add(1, std::sync::atomic::Ordering::Relaxed) % 2]);
         (&mut *self.subject, publish)
     }
+}
+
+/// What runs the members of a bundle, and how far from its golden rows smaller weights are.
+fn verified(path: &Path) -> Result<Vec<String>> {
+    let shown = |member: &foretick::model::bundle::Member| {
+        let apart = member.precision_error.map_or(String::new(), |error| format!("; differs by at most {error:.1e} on its golden rows"));
+        format!("{}: {}{apart}", member.backend.family(), member.backend.summary())
+    };
+    Ok(open_bundle(path)?.members.iter().map(shown).collect())
 }
 
 /// Opens a bundle twice, to be published in turn, and publishes it.

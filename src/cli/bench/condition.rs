@@ -33,16 +33,17 @@ impl Condition {
         }
     }
 
-    /// Calls that are made.
-    pub fn calls(self, quick: bool) -> u64 {
-        match (self, quick) {
+    /// Calls that are made of a case of which every `share`th is.
+    pub fn calls(self, quick: bool, share: u64) -> u64 {
+        let all = match (self, quick) {
             (Condition::Hot | Condition::Swap, false) => 100_000,
             (Condition::Cold, false) => 20_000,
             (Condition::Idle, false) => 2_000,
             (Condition::Hot | Condition::Swap, true) => 4_000,
             (Condition::Cold, true) => 400,
             (Condition::Idle, true) => 50,
-        }
+        };
+        (all / share).max(FEWEST)
     }
 
     /// Shortest run, so that publishes fall into it.
@@ -64,6 +65,8 @@ impl Condition {
     }
 }
 
+/// Fewest calls, of however slow a case.
+const FEWEST: u64 = 50;
 /// Pause before a call.
 const IDLE: Duration = Duration::from_millis(10);
 /// Pause between two publishes.

@@ -14,6 +14,8 @@ use super::times::{Figures, Times};
 pub struct Loop<'l> {
     pub core: u32,
     pub quick: bool,
+    /// One in so many of the usual calls is made.
+    pub share: u64,
     /// What a timed call of nothing takes, ns.
     pub empty_ns: u64,
     /// Told of every hundredth part of a run.
@@ -53,7 +55,7 @@ impl Loop<'_> {
     }
 
     fn calls(&self, condition: Condition, subject: &mut dyn Subject, peer: &mut Option<Box<dyn Peer>>) -> Result<Pair> {
-        let (calls, least, sweep) = (condition.calls(self.quick), condition.least(self.quick), Sweep::new());
+        let (calls, least, sweep) = (condition.calls(self.quick, self.share), condition.least(self.quick), Sweep::new());
         let (mut ours, mut theirs, mut differences) = (Times::new(self.empty_ns)?, Times::new(self.empty_ns)?, Vec::new());
         for _ in 0..WARM_CALLS.min(calls) {
             turn(condition, &sweep, true, subject, peer)?;
@@ -113,7 +115,7 @@ fn apart(ours: &[f32], theirs: &[f32]) -> Option<f32> {
 
 /// Durations of an empty timed loop as long as a hot one.
 pub fn empty_loop(core: u32, quick: bool) -> Result<Figures> {
-    let plain = Loop { core, quick, empty_ns: 0, on_part: &|_| {} };
+    let plain = Loop { core, quick, share: 1, empty_ns: 0, on_part: &|_| {} };
     let pair = plain.run(Condition::Hot, &mut Empty, &mut None, &|| Ok(()))?;
     pair.ours.ok_or_else(|| Error::new(Status::Internal, "the empty loop was not timed"))
 }

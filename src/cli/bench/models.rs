@@ -5,6 +5,7 @@ use std::collections::btree_map::Entry;
 use std::path::Path;
 
 use foretick::Result;
+use foretick::model::precision::Precision;
 
 use super::descent;
 use super::nets::{self, Carry, Net};
@@ -23,6 +24,14 @@ pub struct Work {
     pub resident: f64,
 }
 
+impl Work {
+    /// With smaller weights; what is multiplied is as much.
+    fn kept(self, precision: Precision) -> Work {
+        let share = precision.bytes() as f64 / 4.0;
+        Work { bytes: self.bytes * share, resident: self.resident * share, ..self }
+    }
+}
+
 /// A model that is timed.
 pub struct Model {
     /// Its name: of `--only`, in JSON, and of a trained file.
@@ -36,6 +45,8 @@ pub struct Model {
     /// Trained by `benches/peers/train.py`, not seeded.
     pub trained: bool,
     pub work: Work,
+    /// How a bundle asks for its weights to be kept.
+    pub precision: Precision,
 }
 
 /// A shape: what it reads, how it is made.
@@ -44,6 +55,17 @@ struct Shape {
     features: usize,
     window: usize,
     make: fn(&Rows) -> Net,
+    precision: Precision,
+}
+
+impl Shape {
+    const fn new(name: &'static str, features: usize, window: usize, make: fn(&Rows) -> Net) -> Shape {
+        Shape { name, features, window, make, precision: Precision::F32 }
+    }
+
+    const fn kept(self, precision: Precision) -> Shape {
+        Shape { precision, ..self }
+    }
 }
 
 const FOREST: Recipe = Recipe { trees: 100, depth: 8, leaves: 256, fewer: (0, 0), least_share: 0.3, mode: "BRANCH_LEQ", votes: true, seed: 21 };
@@ -52,22 +74,37 @@ const XGBOOST: Recipe = Recipe { trees: 200, depth: 6, leaves: 64, fewer: (0, 0)
 const LIGHTGBM: Recipe = Recipe { trees: 200, depth: 64, leaves: 31, fewer: (0, 0), least_share: 0.1, mode: "BRANCH_LEQ", votes: false, seed: 23 };
 /// 250 trees with 5,218 nodes: 234 of 11 leaves and 16 of 10.
 const GBT_A: Recipe = Recipe { trees: 250, depth: 64, leaves: 11, fewer: (16, 10), least_share: 0.2, mode: "BRANCH_LEQ", votes: false, seed: 24 };
+/// 1,000 trees with 184,454 nodes: 727 of 93 leaves and 273 of 92.
+const GBT_B: Recipe = Recipe { trees: 1_000, leaves: 93, fewer: (273, 92), seed: 25, ..GBT_A };
 
-const SHAPES: [Shape; 13] = [
-    Shape { name: "lr", features: 25, window: 1, make: |_| nets::mlp(&[25], 11) },
-    Shape { name: "mlp", features: 25, window: 1, make: |_| nets::mlp(&[25, 64, 32], 12) },
-    Shape { name: "rf", features: 25, window: 1, make: |rows| grown(rows, FOREST) },
-    Shape { name: "xgb", features: 25, window: 1, make: |rows| grown(rows, XGBOOST) },
-    Shape { name: "lgb", features: 25, window: 1, make: |rows| grown(rows, LIGHTGBM) },
-    Shape { name: "lstm", features: 25, window: 60, make: |_| nets::lstm(60, 25, &[64, 64], &[], 13) },
-    Shape { name: "lstm_step", features: 25, window: 1, make: |_| nets::lstm_step(25, 2, 64, 13) },
-    Shape { name: "lstm3", features: 5, window: 60, make: |_| nets::lstm(60, 5, &[128, 64, 32], &[16], 14) },
-    Shape { name: "cnn", features: 25, window: 60, make: |_| nets::cnn(60, 25, &[32, 32], 15) },
-    Shape { name: "transformer", features: 25, window: 60, make: |_| nets::transformer(60, 25, [64, 4, 2], 16) },
-    Shape { name: "lr_1000", features: 1_000, window: 1, make: |_| nets::mlp(&[1_000], 18) },
-    Shape { name: "stac_lstm_a", features: 100, window: 50, make: |_| nets::lstm(50, 100, &[100, 100], &[], 17) },
-    Shape { name: "stac_gbt_a", features: 60, window: 1, make: |rows| grown(rows, GBT_A) },
+const SHAPES: [Shape; 18] = [
+    Shape::new("lr", 25, 1, |_| nets::mlp(&[25], 11)),
+    Shape::new("mlp", 25, 1, |_| nets::mlp(&[25, 64, 32], 12)),
+    Shape::new("rf", 25, 1, |rows| grown(rows, FOREST)),
+    Shape::new("xgb", 25, 1, |rows| grown(rows, XGBOOST)),
+    Shape::new("lgb", 25, 1, |rows| grown(rows, LIGHTGBM)),
+    Shape::new("lstm", 25, 60, |_| nets::lstm(60, 25, &[64, 64], &[], 13)),
+    Shape::new("lstm_step", 25, 1, |_| nets::lstm_step(25, 2, 64, 13)),
+    Shape::new("lstm3", 5, 60, |_| nets::lstm(60, 5, &[128, 64, 32], &[16], 14)),
+    Shape::new("cnn", 25, 60, |_| nets::cnn(60, 25, &[32, 32], 15)),
+    Shape::new("transformer", 25, 60, |_| nets::transformer(60, 25, [64, 4, 2], 16)),
+    Shape::new("lr_1000", 1_000, 1, |_| nets::mlp(&[1_000], 18)),
+    Shape::new("stac_lstm_a", 100, 50, lstm_a),
+    Shape::new("stac_lstm_a_fp16", 100, 50, lstm_a).kept(Precision::Fp16),
+    Shape::new("stac_lstm_a_int8", 100, 50, lstm_a).kept(Precision::Int8),
+    Shape::new("stac_lstm_b", 250, 100, lstm_b),
+    Shape::new("stac_lstm_b_int8", 250, 100, lstm_b).kept(Precision::Int8),
+    Shape::new("stac_gbt_a", 60, 1, |rows| grown(rows, GBT_A)),
+    Shape::new("stac_gbt_b", 125, 1, |rows| grown(rows, GBT_B)),
 ];
+
+fn lstm_a(_: &Rows) -> Net {
+    nets::lstm(50, 100, &[100, 100], &[], 17)
+}
+
+fn lstm_b(_: &Rows) -> Net {
+    nets::lstm(100, 250, &[200, 200, 200], &[], 19)
+}
 
 /// What the rows make it do is counted when it is made.
 fn grown(rows: &Rows, recipe: Recipe) -> Net {
@@ -125,6 +162,7 @@ fn one(shape: &Shape, rows: &Rows, trained: &Path) -> Result<Model> {
     };
     let (trained, net) = (found.is_some(), (shape.make)(rows));
     let (file, carry) = (found.unwrap_or(net.file), net.carry);
-    let Shape { name, features, window, .. } = *shape;
-    Ok(Model { name, features, window, carry, trained, work: descent::work(&file, rows).unwrap_or(net.work), file })
+    let Shape { name, features, window, precision, .. } = *shape;
+    let work = descent::work(&file, rows).unwrap_or_else(|| net.work.kept(precision));
+    Ok(Model { name, features, window, carry, trained, work, file, precision })
 }

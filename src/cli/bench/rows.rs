@@ -43,12 +43,16 @@ const OTHERS: &str = r#"{ op = "volume" }, { op = "volume_sma", period = 5 }, { 
   { op = ["stochastic_k", "williams_r"], period = 14 }, { op = "cci", period = 20 }, { op = "atr", period = 14 },
   { op = ["momentum", "roc"], period = 10 }"#;
 
-/// Entries of a schema with so many features: those of the price (5), the baseline (25), or four operators over many periods.
+/// Entries of a schema with so many features: those of the price (5), the baseline (25), or operators over many periods.
 fn entries(width: usize) -> String {
     match width {
         5 => PRICE.to_owned(),
         25 => format!("{PRICE}, {OTHERS}"),
-        _ => format!("{{ op = [\"sma\", \"std\", \"volume_sma\", \"volume_std\"], period = {:?} }}", (2..width / 4 + 2).collect::<Vec<_>>()),
+        _ => {
+            let periods = |count: usize| (2..count + 2).collect::<Vec<_>>();
+            let four = format!("{{ op = [\"sma\", \"std\", \"volume_sma\", \"volume_std\"], period = {:?} }}", periods(width / 4));
+            if width.is_multiple_of(4) { four } else { format!("{four}, {{ op = \"momentum\", period = {:?} }}", periods(width % 4)) }
+        }
     }
 }
 
@@ -123,7 +127,7 @@ mod tests {
 
     #[test]
     fn rows_are_real_and_scaled() {
-        for width in [5, 25, 60, 100, 1_000] {
+        for width in [5, 25, 60, 100, 125, 250, 1_000] {
             let table = Table::new(width).unwrap();
             assert_eq!((table.rows.width, table.rows.count(), table.names.len()), (width, TIMED, width));
             assert_eq!(table.more(TIMED + 10).unwrap().values[..table.rows.values.len()], table.rows.values);

@@ -94,7 +94,7 @@ impl Session<'_> {
             let hot = line.run(Condition::Hot).and_then(|run| run.ours.as_ref());
             return Ok(hot.map(|figures| figures.calls_a_second * case.rows() as f64));
         }
-        let steps = if self.args.quick { 200 } else { 5_000 };
+        let steps = if self.args.quick { 200 } else { (5_000 / case.share).max(500) } as usize;
         measure::pinned(self.machine.core, || ready.subject.steps_a_second(steps)).map_err(|error| error.within(case.name))
     }
 
@@ -127,7 +127,7 @@ impl Session<'_> {
     fn run(&self, case: &Case, condition: Condition, ready: Option<&mut Ready<'_>>, peer: &mut Option<Box<dyn Peer>>) -> Result<Run> {
         let on_part = |parts| self.bar.inc(parts);
         let (core, empty_ns) = (self.machine.core, self.machine.empty.p50_ns);
-        let timing = Loop { core, quick: self.args.quick, empty_ns, on_part: &on_part };
+        let timing = Loop { core, quick: self.args.quick, share: case.share, empty_ns, on_part: &on_part };
         let pair = match ready {
             Some(ready) => {
                 let (subject, publish) = ready.parts();

@@ -1,9 +1,11 @@
 //! Outputs and members of a bundle.
 
+use super::precision::read_precision;
 use super::stacking::{MemberRead, read_reads};
 use super::stateful::{StatePolicy, read_state};
 use super::{FileRef, read_file_keys};
 use crate::config::text::Section;
+use crate::model::precision::Precision;
 use crate::types::probability::sigmoid;
 
 /// What an output says.
@@ -157,6 +159,12 @@ pub struct MemberSpec {
     pub backend: BackendChoice,
     /// Most time of a run on a foreign backend, us.
     pub deadline_us: Option<u64>,
+    /// How its weights are kept.
+    pub precision: Precision,
+    /// Largest allowed absolute error of each output against the golden rows, in the output's unit, where the weights are kept smaller
+    /// than f32 (`precision_error`): of a probability also when the graph gives a logit. It takes the place of `abs` and `rel`, which
+    /// the graph as it is stored must still meet.
+    pub precision_error: Option<f64>,
     /// It takes part unless switched off.
     pub enabled: bool,
 }
@@ -226,23 +234,20 @@ fn read_member(name: String, mut section: Section<'_>, outputs: &[OutputSpec], b
     let backend = choices[section.choice("backend", 0, &["default", "native", "ort", "rten"])];
     let (state, carry) = read_state(&mut section, input, backend);
     let enabled = section.or("enabled", true);
+    let (precision, precision_error) = read_precision(&mut section, backend, state);
     later_keys(&mut section);
     let deadline_us = section.get::<u64>("deadline_us");
     if deadline_us == Some(0) {
         section.wrong("deadline_us", "must be above 0; leave it out for the default of 1 s");
     }
     section.finish();
-    Some(MemberSpec { name, file: file?, input, reads, state, carry, form, gives, abs, rel, backend, deadline_us, enabled })
+    Some(MemberSpec { name, file: file?, input, reads, state, carry, form, gives, abs, rel, backend, deadline_us, precision, precision_error, enabled })
 }
 
-/// Keys whose other values come with later backends: the default is accepted, the rest refused by name.
+/// A key whose other values come with later backends.
 fn later_keys(section: &mut Section<'_>) {
-    for (key, only) in [("precision", "f32"), ("device", "cpu")] {
-        if let Some(value) = section.get::<String>(key)
-            && value != only
-        {
-            section.wrong(key, &format!("\"{value}\" is not in this build, only \"{only}\""));
-        }
+    if let Some(device) = section.get::<String>("device").filter(|device| device != "cpu") {
+        section.wrong("device", &format!("\"{device}\" is not in this build, only \"cpu\""));
     }
 }
 

@@ -6,11 +6,12 @@ use std::rc::Rc;
 use super::demand::demanded;
 use super::plan::{Kernel, Place, Plan, Step};
 use super::view::View;
-use super::{Level, attrs, faulty, linear, shape, shown, tree, unable};
+use super::{Kept, Level, attrs, faulty, linear, shape, shown, tree, unable};
 use crate::error::{Error, Result};
 use crate::model::backend::Port;
 use crate::model::native::Carried;
 use crate::model::onnx_ir::{Graph, ML, Node, Tensor};
+use crate::model::precision::Precision;
 use carry::States;
 
 mod arithmetic;
@@ -64,16 +65,18 @@ impl Slot {
 }
 
 /// Compiles a graph.
-pub(super) fn plan(graph: &Graph, hint: Option<&[usize]>, carried: Carried<'_>, level: Level) -> Result<Plan> {
+pub(super) fn plan(graph: &Graph, hint: Option<&[usize]>, carried: Carried<'_>, level: Level, kept: Kept<'_>) -> Result<Plan> {
     refuse_maps(graph)?;
     let needed = needed(graph);
     let nodes: Vec<&Node> = needed.iter().filter_map(|index| graph.nodes.get(*index)).collect();
     known::refuse_unknown(graph, &nodes)?;
-    let mut builder = Builder::new(graph, hint, carried, &nodes, level)?;
+    let mut builder = Builder::new(graph, hint, carried, &nodes, (level, kept))?;
     for node in nodes {
         builder.node(node)?;
     }
-    builder.finish()
+    let plan = builder.finish()?;
+    let is_smaller = kept.precision == Precision::F32 || plan.steps.iter().any(|step| matches!(step.kernel, Kernel::Lstm(_) | Kernel::Gru(_)));
+    if is_smaller { Ok(plan) } else { Err(unable(format!("{} is kept by LSTM and GRU layers, and this graph has none", kept.precision.name()))) }
 }
 
 /// A graph that gives maps would be read by nobody, and its probabilities are inside them.
@@ -117,6 +120,7 @@ struct Builder<'a> {
     /// The graph is a neural network: its dense layers sum in f32 and denormals count as zero.
     neural: bool,
     level: Level,
+    kept: Kept<'a>,
     steps: Vec<Step>,
     /// Multiplications and additions of all steps.
     cost: u64,
@@ -127,7 +131,7 @@ struct Builder<'a> {
 }
 
 impl<'a> Builder<'a> {
-    fn new(graph: &'a Graph, hint: Option<&[usize]>, carried: Carried<'a>, nodes: &[&Node], level: Level) -> Result<Builder<'a>> {
+    fn new(graph: &'a Graph, hint: Option<&[usize]>, carried: Carried<'a>, nodes: &[&Node], (level, kept): (Level, Kept<'a>)) -> Result<Builder<'a>> {
         let input = carry::row(graph, carried)?;
         if input.elem_type != FLOAT {
             return Err(unable(format!("the graph's input {} is not float32; export it with a float32 input", shown(&input.name))));
@@ -146,6 +150,7 @@ impl<'a> Builder<'a> {
             folded_len: 0,
             neural,
             level,
+            kept,
             steps: Vec::new(),
             cost: 0,
             weights: 0,
@@ -277,6 +282,6 @@ impl<'a> Builder<'a> {
         let outputs = places.iter().zip(&ports).map(|(place, port): (&Place, &Port)| (*place, port.width()));
         let wanted = demanded(&self.steps, outputs, scratch_len);
         self.steps.iter_mut().zip(wanted).for_each(|(step, wanted)| step.wanted = wanted);
-        Ok(Plan { inputs, input_width, steps: self.steps, ports, places, carries, scratch_len, level: self.level })
+        Ok(Plan { inputs, input_width, steps: self.steps, ports, places, carries, scratch_len, level: self.level, precision: self.kept.precision })
     }
 }

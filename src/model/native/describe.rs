@@ -1,6 +1,7 @@
 //! What a plan is, for a person.
 
 use super::plan::{Kernel, Plan};
+use crate::model::precision::Precision;
 
 /// The kind of model, by its most particular step.
 pub(super) fn family(plan: &Plan) -> &'static str {
@@ -36,6 +37,11 @@ pub(super) fn summary(plan: &Plan) -> String {
     if sequence && let Some(first) = groups.first_mut() {
         let dims: Vec<String> = plan.inputs.iter().take(1).flat_map(|input| &input.dims).filter(|dim| **dim != 1).map(ToString::to_string).collect();
         *first = format!("{first} on {}", dims.join(" x "));
+    }
+    if plan.precision != Precision::F32
+        && let Some(layers) = groups.first_mut()
+    {
+        *layers = format!("{layers} in {}", plan.precision.name());
     }
     if !plan.carries.is_empty() {
         groups.push(format!("{} values carried", plan.carries.iter().map(|carry| carry.to.len()).sum::<usize>()));

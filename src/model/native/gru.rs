@@ -3,8 +3,8 @@
 use std::mem::swap;
 
 use super::block::{Block, WIDTH, both, each, sigmoid, tanh};
-use super::matrix::Lay;
-use super::matrix::Matrix;
+use super::factor::Factor;
+use super::matrix::{Lay, Matrix};
 use super::recurrent::{Initial, Size, begin, know, project};
 use super::simd::Work;
 use super::sums::{Four, PANEL, Registers, Sums, ZEROS};
@@ -19,11 +19,11 @@ pub(super) const EARLY: usize = 2;
 pub(super) struct Gru {
     pub(super) size: Size,
     /// Of the inputs, with the biases that are added to them; columns as `recurrent::column` has them.
-    pub(super) input: Matrix,
+    pub(super) input: Factor,
     /// Of the state, for update and reset.
-    pub(super) early: Matrix,
+    pub(super) early: Factor,
     /// Of the state, for the candidate; its bias is that of the state when `linear_before_reset`.
-    pub(super) candidate: Matrix,
+    pub(super) candidate: Factor,
     /// The reset gate scales the state's product instead of the state.
     pub(super) linear_before_reset: bool,
     /// The state that the first step begins with.
@@ -36,9 +36,19 @@ impl Gru {
         self.size.steps * self.size.hidden
     }
 
-    /// Projections, two states, both early gates.
+    /// Projections, two states, both early gates; the state's part of all gates where it is made apart from them.
     pub(super) fn scratch_len(&self) -> usize {
-        self.size.steps * self.input.outputs() + 4 * self.size.blocks() * WIDTH
+        self.size.steps * self.input.outputs() + 4 * self.size.blocks() * WIDTH + self.apart() + self.room_len()
+    }
+
+    /// Values of the state's part of the gates where it is made apart from them.
+    fn apart(&self) -> usize {
+        if matches!(self.early, Factor::F32(_)) { 0 } else { self.known_width() }
+    }
+
+    /// Values of scratch memory that the products take.
+    pub(super) fn room_len(&self) -> usize {
+        self.input.room_len().max(self.early.room_len()).max(self.candidate.room_len())
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
@@ -60,8 +70,10 @@ impl Work for GruRun<'_> {
     #[inline(always)]
     fn run<R: Registers>(self) {
         let Gru { size, input, .. } = self.layer;
-        let (projected, states) = self.scratch.split_at_mut(size.steps * input.outputs());
-        project::<R>(input, *size, self.from, projected);
+        let (projected, rest) = self.scratch.split_at_mut(size.steps * input.outputs());
+        let (states, rest) = rest.split_at_mut(4 * size.blocks() * WIDTH);
+        let (known, room) = rest.split_at_mut(self.layer.apart());
+        project::<R>(input, *size, self.from, projected, room);
         let (states, _) = states.as_chunks_mut::<WIDTH>();
         let (gates, states) = states.split_at_mut(2 * size.blocks());
         let (update, reset) = gates.split_at_mut(size.blocks());
@@ -70,7 +82,11 @@ impl Work for GruRun<'_> {
         let rows = projected.chunks_exact(input.outputs()).zip(self.to.chunks_exact_mut(size.hidden));
         for (projected, output) in rows {
             let projected = projected.as_chunks().0;
-            self.layer.step::<R>(Step { projected, before, update, reset, after });
+            let step = Step { projected, before, update, reset, after };
+            match (&self.layer.early, &self.layer.candidate) {
+                (Factor::F32(early), Factor::F32(candidate)) => self.layer.step::<R>(early, candidate, step),
+                _ => self.layer.step_apart::<R>(step, known, room),
+            }
             output.copy_from_slice(&after.as_flattened()[..size.hidden]);
             swap(&mut before, &mut after);
         }
@@ -89,31 +105,39 @@ struct Step<'a> {
 
 impl Gru {
     #[inline(always)]
-    fn step<R: Registers>(&self, mut step: Step<'_>) {
-        self.gates::<R::Alone>(&mut step);
-        self.states(&mut step);
+    fn step<R: Registers>(&self, early: &Matrix, candidate: &Matrix, mut step: Step<'_>) {
+        self.gates::<R::Alone>(early, &mut step);
+        self.states(candidate, &mut step);
+    }
+
+    /// The state's part of all gates first.
+    #[inline(always)]
+    fn step_apart<R: Registers>(&self, step: Step<'_>, known: &mut [f32], room: &mut [f32]) {
+        self.know::<R>(1, step.before.as_flattened(), known, room);
+        step.after.copy_from_slice(step.before);
+        self.move_on(step.projected, known.as_chunks().0, step.after);
     }
 
     /// Update and reset.
     #[inline(always)]
-    fn gates<S: Sums>(&self, step: &mut Step<'_>) {
+    fn gates<S: Sums>(&self, early: &Matrix, step: &mut Step<'_>) {
         let before = &step.before.as_flattened()[..self.size.hidden];
         let mut panel = 0;
-        while panel + S::PANELS <= self.early.panels() {
+        while panel + S::PANELS <= early.panels() {
             let mut gates = ZEROS;
-            self.early.chain(S::load(&ZEROS), before, panel).store(&mut gates);
+            early.chain(S::load(&ZEROS), before, panel).store(&mut gates);
             self.open(&gates[..S::PANELS * PANEL], panel * PANEL / EARLY, step);
             panel += S::PANELS;
         }
-        while panel < self.early.panels() {
+        while panel < early.panels() {
             let mut gates = ZEROS;
-            self.early.chain(Four::load(&ZEROS), before, panel).store(&mut gates);
+            early.chain(Four::load(&ZEROS), before, panel).store(&mut gates);
             self.open(&gates[..PANEL], panel * PANEL / EARLY, step);
             panel += 1;
         }
         // An odd block of units has half a panel of gates.
         if self.size.blocks() % EARLY == 1 {
-            let gates = self.early.chain_rest([ZEROS[0]; EARLY], before, 0, 0);
+            let gates = early.chain_rest([ZEROS[0]; EARLY], before, 0, 0);
             self.open(&gates, panel * PANEL / EARLY, step);
         }
     }
@@ -133,27 +157,27 @@ impl Gru {
 
     /// Candidates and new states.
     #[inline(always)]
-    fn states(&self, step: &mut Step<'_>) {
+    fn states(&self, candidate: &Matrix, step: &mut Step<'_>) {
         let hidden = self.size.hidden;
         let from = if self.linear_before_reset { &step.before.as_flattened()[..hidden] } else { &step.reset.as_flattened()[..hidden] };
-        let panels = self.candidate.panels();
+        let panels = candidate.panels();
         for panel in 0..panels {
-            let sums = self.candidate.chain(self.begun::<PANEL>(panel * PANEL, step), from, panel);
+            let sums = candidate.chain(self.begun::<PANEL>(candidate, panel * PANEL, step), from, panel);
             for (unit, sum) in sums.iter().enumerate() {
                 step.after[panel * PANEL + unit] = self.moved_on(panel * PANEL + unit, sum, step);
             }
         }
         for unit in panels * PANEL..self.size.blocks() {
-            let [sum] = self.candidate.chain_rest(self.begun::<1>(unit, step), from, 0, unit - panels * PANEL);
+            let [sum] = candidate.chain_rest(self.begun::<1>(candidate, unit, step), from, 0, unit - panels * PANEL);
             step.after[unit] = self.moved_on(unit, &sum, step);
         }
     }
 
     /// What the sums of `N` blocks of candidates begin with.
     #[inline(always)]
-    fn begun<const N: usize>(&self, first: usize, step: &Step<'_>) -> [Block; N] {
+    fn begun<const N: usize>(&self, candidate: &Matrix, first: usize, step: &Step<'_>) -> [Block; N] {
         if self.linear_before_reset {
-            return self.candidate.biases(first);
+            return candidate.biases(first);
         }
         let mut sums = [[0.0; WIDTH]; N];
         for (sum, projected) in sums.iter_mut().zip(step.projected[first * GATES..].chunks_exact(GATES)) {
@@ -201,10 +225,10 @@ impl Gru {
 
     /// The state's part of the gates of so many states, which lie in whole blocks, to rows of `known_width`.
     #[inline(always)]
-    pub(super) fn know<R: Registers>(&self, states: usize, from: &[f32], to: &mut [f32]) {
+    pub(super) fn know<R: Registers>(&self, states: usize, from: &[f32], to: &mut [f32], room: &mut [f32]) {
         let stride = self.known_width();
-        know::<R>(&self.early, self.size, states, from, to, Lay { stride, start: 0 });
-        know::<R>(&self.candidate, self.size, states, from, to, Lay { stride, start: self.early.outputs() });
+        know::<R>(&self.early, self.size, states, from, to, Lay { stride, start: 0 }, room);
+        know::<R>(&self.candidate, self.size, states, from, to, Lay { stride, start: self.early.outputs() }, room);
     }
 
     /// The state of a window that begins.

@@ -3,8 +3,8 @@
 use std::mem::swap;
 
 use super::block::{Block, WIDTH, both, each, sigmoid, tanh};
-use super::matrix::Lay;
-use super::matrix::Matrix;
+use super::factor::Factor;
+use super::matrix::{Lay, Matrix};
 use super::recurrent::{Initial, Size, begin, know, project};
 use super::simd::Work;
 use super::sums::{Four, PANEL, Registers, Sums, ZEROS};
@@ -17,9 +17,9 @@ pub(super) const GATES: usize = PANEL;
 pub(super) struct Lstm {
     pub(super) size: Size,
     /// Of the inputs, with both biases; columns as `recurrent::column` has them.
-    pub(super) input: Matrix,
+    pub(super) input: Factor,
     /// Of the state.
-    pub(super) state: Matrix,
+    pub(super) state: Factor,
     /// The state and the cell that the first step begins with.
     pub(super) hidden: Initial,
     pub(super) cell: Initial,
@@ -31,9 +31,19 @@ impl Lstm {
         (self.size.steps + 1) * self.size.hidden
     }
 
-    /// Projections, two states and the cell.
+    /// Projections, two states and the cell; the state's part of the gates where it is not made in registers.
     pub(super) fn scratch_len(&self) -> usize {
-        self.size.steps * self.input.outputs() + 3 * self.size.blocks() * WIDTH
+        self.size.steps * self.input.outputs() + 3 * self.size.blocks() * WIDTH + self.apart() + self.room_len()
+    }
+
+    /// Values of the state's part of the gates where it is made apart from them.
+    fn apart(&self) -> usize {
+        if matches!(self.state, Factor::F32(_)) { 0 } else { self.known_width() }
+    }
+
+    /// Values of scratch memory that the products take.
+    pub(super) fn room_len(&self) -> usize {
+        self.input.room_len().max(self.state.room_len())
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
@@ -55,8 +65,10 @@ impl Work for LstmRun<'_> {
     #[inline(always)]
     fn run<R: Registers>(self) {
         let (Lstm { size, input, .. }, [hidden, first_cell]) = (self.layer, self.first);
-        let (projected, states) = self.scratch.split_at_mut(size.steps * input.outputs());
-        project::<R>(input, *size, self.from, projected);
+        let (projected, rest) = self.scratch.split_at_mut(size.steps * input.outputs());
+        let (states, rest) = rest.split_at_mut(3 * size.blocks() * WIDTH);
+        let (known, room) = rest.split_at_mut(self.layer.apart());
+        project::<R>(input, *size, self.from, projected, room);
         let (states, _) = states.as_chunks_mut::<WIDTH>();
         let (cell, states) = states.split_at_mut(size.blocks());
         let (mut before, mut after) = states[..2 * size.blocks()].split_at_mut(size.blocks());
@@ -65,7 +77,11 @@ impl Work for LstmRun<'_> {
         let (outputs, last_cell) = self.to.split_at_mut(size.steps * size.hidden);
         let rows = projected.chunks_exact(input.outputs()).zip(outputs.chunks_exact_mut(size.hidden));
         for (projected, output) in rows {
-            self.layer.step::<R>(projected.as_chunks().0, before.as_flattened(), cell, after);
+            let step = Step { projected: projected.as_chunks().0, before: before.as_flattened(), cell, after };
+            match &self.layer.state {
+                Factor::F32(state) => self.layer.step::<R>(state, step),
+                _ => self.layer.step_apart::<R>(step, known, room),
+            }
             output.copy_from_slice(&after.as_flattened()[..size.hidden]);
             swap(&mut before, &mut after);
         }
@@ -73,21 +89,36 @@ impl Work for LstmRun<'_> {
     }
 }
 
+/// What one step reads and writes.
+struct Step<'a> {
+    projected: &'a [Block],
+    before: &'a [f32],
+    cell: &'a mut [Block],
+    after: &'a mut [Block],
+}
+
 impl Lstm {
     #[inline(always)]
-    fn step<R: Registers>(&self, projected: &[Block], before: &[f32], cell: &mut [Block], after: &mut [Block]) {
-        let before = &before[..self.size.hidden];
-        let first = self.units::<R::Alone>(0, projected, before, cell, after);
-        self.units::<Four>(first, projected, before, cell, after);
+    fn step<R: Registers>(&self, state: &Matrix, mut step: Step<'_>) {
+        let first = self.units::<R::Alone>(state, 0, &mut step);
+        self.units::<Four>(state, first, &mut step);
+    }
+
+    /// The state's part of all gates first.
+    #[inline(always)]
+    fn step_apart<R: Registers>(&self, step: Step<'_>, known: &mut [f32], room: &mut [f32]) {
+        self.know::<R>(1, step.before, known, room);
+        self.move_on(step.projected, known.as_chunks().0, step.after, step.cell);
     }
 
     /// As many times `S` panels of gates, one for each block of units, as there are from block `first` on; the block behind them.
     #[inline(always)]
-    fn units<S: Sums>(&self, mut first: usize, projected: &[Block], before: &[f32], cell: &mut [Block], after: &mut [Block]) -> usize {
-        while first + S::PANELS <= cell.len() {
+    fn units<S: Sums>(&self, state: &Matrix, mut first: usize, step: &mut Step<'_>) -> usize {
+        let before = &step.before[..self.size.hidden];
+        while first + S::PANELS <= step.cell.len() {
             let mut gates = ZEROS;
-            self.state.chain(S::load(&ZEROS), before, first).behind(&projected[first * GATES..]).store(&mut gates);
-            let places = cell[first..first + S::PANELS].iter_mut().zip(&mut after[first..first + S::PANELS]);
+            state.chain(S::load(&ZEROS), before, first).behind(&step.projected[first * GATES..]).store(&mut gates);
+            let places = step.cell[first..first + S::PANELS].iter_mut().zip(&mut step.after[first..first + S::PANELS]);
             for (gates, (cell, after)) in gates.as_chunks::<GATES>().0.iter().zip(places) {
                 move_on(gates, cell, after);
             }
@@ -105,8 +136,8 @@ impl Lstm {
 
     /// The state's part of the gates of so many states, which lie in whole blocks, to rows of `known_width`.
     #[inline(always)]
-    pub(super) fn know<R: Registers>(&self, states: usize, from: &[f32], to: &mut [f32]) {
-        know::<R>(&self.state, self.size, states, from, to, Lay { stride: self.state.outputs(), start: 0 });
+    pub(super) fn know<R: Registers>(&self, states: usize, from: &[f32], to: &mut [f32], room: &mut [f32]) {
+        know::<R>(&self.state, self.size, states, from, to, Lay { stride: self.state.outputs(), start: 0 }, room);
     }
 
     /// The state and cell of a window that begins.

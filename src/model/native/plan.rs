@@ -22,6 +22,7 @@ use super::units::{Units, unit};
 use crate::error::Result;
 use crate::model::backend::{Ahead, Backend, Carry, Instance, Port};
 use crate::model::denormals;
+use crate::model::precision::Precision;
 use crate::model::watchdog::RunLimit;
 use crate::types::prediction::backend;
 
@@ -269,6 +270,7 @@ pub(super) struct Plan {
     pub(super) carries: Vec<Carry>,
     pub(super) scratch_len: usize,
     pub(super) level: Level,
+    pub(super) precision: Precision,
 }
 
 impl Plan {

@@ -4,9 +4,9 @@
 //! before the other is known, for many windows at once, and no bit depends on when.
 
 use super::block::{Block, WIDTH, blocks};
-use super::matrix::{Lay, Matrix, Product, Walk};
+use super::factor::{Factor, Rows};
+use super::matrix::Lay;
 use super::plan::{Place, read};
-use super::simd::Work;
 use super::sums::Registers;
 
 /// The size of a layer over a window.
@@ -67,9 +67,8 @@ impl Initial {
 
 /// So many states, which lie in whole blocks, times weights.
 #[inline(always)]
-pub(super) fn know<R: Registers>(matrix: &Matrix, size: Size, states: usize, from: &[f32], to: &mut [f32], lay: Lay) {
-    let walk = Walk { rows: states, stride: size.blocks() * WIDTH, taps: 1, tap_stride: 0, start: 0 };
-    Product { matrix, from, walk, to, lay }.run::<R>();
+pub(super) fn know<R: Registers>(factor: &Factor, size: Size, states: usize, from: &[f32], to: &mut [f32], lay: Lay, room: &mut [f32]) {
+    factor.product::<R>(Rows { count: states, stride: size.blocks() * WIDTH, from, to, lay, room });
 }
 
 /// The column of a unit's gate where the gates of 16 units stand beside one another, block by block.
@@ -86,9 +85,9 @@ pub(super) fn unit(column: usize, gates: usize, hidden: usize) -> Option<(usize,
 
 /// Every row of the window times the input weights.
 #[inline(always)]
-pub(super) fn project<R: Registers>(matrix: &Matrix, size: Size, from: &[f32], to: &mut [f32]) {
-    let lay = Lay { stride: matrix.outputs(), start: 0 };
-    Product { matrix, from, walk: Walk::plain(size.steps, size.features), to, lay }.run::<R>();
+pub(super) fn project<R: Registers>(factor: &Factor, size: Size, from: &[f32], to: &mut [f32], room: &mut [f32]) {
+    let lay = Lay { stride: factor.outputs(), start: 0 };
+    factor.product::<R>(Rows { count: size.steps, stride: size.features, from, to, lay, room });
 }
 
 /// Copies an initial state, or zeros, to whole blocks.

@@ -9,6 +9,11 @@ use crate::cpu::Loops;
 use super::sums::Large;
 use super::sums::{Registers, Small};
 
+/// The processor has AVX-512 VNNI beside what a level has: only [`Level::vnni`] makes one.
+#[cfg(target_arch = "x86_64")]
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Vnni(());
+
 /// The processor has AVX-512 F, BW, CD, DQ and VL: only [`Level::wide`] makes one.
 #[cfg(target_arch = "x86_64")]
 #[derive(Clone, Copy, Debug)]
@@ -19,6 +24,12 @@ impl Level {
     #[cfg(target_arch = "x86_64")]
     pub(super) fn wide(self) -> Option<Wide> {
         self.is_wide().then_some(Wide(()))
+    }
+
+    /// Whether hand-written sums of products of bytes may run.
+    #[cfg(target_arch = "x86_64")]
+    pub(super) fn vnni(self) -> Option<Vnni> {
+        self.wide().and_then(|_| std::arch::is_x86_feature_detected!("avx512vnni").then_some(Vnni(())))
     }
 
     /// Runs `work` with this level's instructions.

@@ -44,7 +44,11 @@ impl SlidingWindow {
             scratch: vec![0.0; plan.scratch_len].into(),
             rows: vec![0.0; plan.input_width / rows * most].into(),
             lanes: Lanes { most, begun: 0, oldest: 0 },
-            gates: Gates { projected: widest(|layer| layer.input().outputs()), known: widest(|layer| layer.known_width()) },
+            gates: Gates {
+                projected: widest(|layer| layer.input().outputs()),
+                known: widest(|layer| layer.known_width()),
+                room: vec![0.0; layers.clone().map(Layer::room_len).max().unwrap_or(0)].into(),
+            },
             states: layers.map(|layer| LayerStates::new(layer, most)).collect(),
             plan,
         })
@@ -71,6 +75,13 @@ impl SlidingWindow {
         self.plan.level.run(MoveOn { steps, states: &mut self.states, gates: &mut self.gates, lanes: self.lanes, lane, row });
     }
 
+    /// The last states of the window that this row completes; the lanes stay as they are. So a stand-in for a row that is not there yet
+    /// changes nothing, and leaves what the row's answer will read in the nearest cache that holds it.
+    fn complete(&mut self, row: &[f32]) {
+        let steps = &self.plan.steps[..self.states.len()];
+        self.plan.level.run(Complete { steps, states: &mut self.states, gates: &mut self.gates, oldest: self.lanes.oldest, row });
+    }
+
     /// Puts the end of the last layer where the plan's other steps look for it.
     fn lay_end(&mut self) {
         let last = self.states.len() - 1;
@@ -90,7 +101,13 @@ impl Ahead for SlidingWindow {
         }
         let (width, behind) = (self.width(), self.behind(window));
         let news = &window[window.len() - behind * width..];
-        denormals::flushed(|| news.chunks_exact(width).for_each(|row| self.move_on(row)));
+        let newest = &window[window.len() - width..];
+        denormals::flushed(|| {
+            news.chunks_exact(width).for_each(|row| self.move_on(row));
+            if behind > 0 && self.lanes.all_begun() {
+                self.complete(newest);
+            }
+        });
     }
 
     fn run(&mut self, window: &[f32], out: &mut [f32]) -> bool {
@@ -98,9 +115,7 @@ impl Ahead for SlidingWindow {
         if !(sized && self.lanes.all_begun() && same(&self.rows, &window[..self.rows.len()])) {
             return false;
         }
-        let (steps, row) = (&self.plan.steps[..self.states.len()], &window[self.rows.len()..]);
-        let complete = Complete { steps, states: &mut self.states, gates: &mut self.gates, oldest: self.lanes.oldest, row };
-        denormals::flushed(|| self.plan.level.run(complete));
+        denormals::flushed(|| self.complete(&window[self.rows.len()..]));
         self.lay_end();
         self.plan.run_from(self.states.len(), window, &mut self.scratch);
         self.plan.copy_out(window, &self.scratch, out);
@@ -109,7 +124,7 @@ impl Ahead for SlidingWindow {
 
     fn memory_bytes(&self) -> usize {
         let states: usize = self.states.iter().map(LayerStates::memory_bytes).sum();
-        let values = size_of_val(&*self.scratch) + size_of_val(&*self.rows);
+        let values = size_of_val(&*self.scratch) + size_of_val(&*self.rows) + size_of_val(&*self.gates.room);
         size_of::<SlidingWindow>() + values + states + size_of_val(&*self.gates.projected) + size_of_val(&*self.gates.known)
     }
 }

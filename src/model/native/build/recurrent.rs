@@ -1,11 +1,12 @@
 //! `LSTM` and `GRU`.
 
 use super::{Builder, Kernel, Node, Place, Result, Slot, attrs, faulty, shown, unable};
-use crate::model::native::matrix::Matrix;
+use crate::model::native::factor::{Factor, Reads, Stored as Weights};
 use crate::model::native::recurrent::{Initial, Size, column, unit};
 use crate::model::native::view::View;
 use crate::model::native::{gru, lstm};
 use crate::model::onnx_ir::Attr;
+use crate::model::precision::Precision;
 
 /// Stored weights of a layer, in the graph's order: gate by gate, unit by unit.
 struct Stored {
@@ -47,14 +48,14 @@ impl<'a> Builder<'a> {
         let value = self.window(node)?;
         let stored = self.layer(node, GATES, &value)?;
         let size = stored.size;
-        let input = matrix(
-            size.features,
-            GATES,
+        let reads = self.reads(&value, size);
+        let input = self.factor(
+            (size.features, GATES, reads),
             size,
             |input, unit, gate| stored.of_input(gate, unit, input),
             |unit, gate| stored.input_bias(gate, unit) + stored.state_bias(GATES, gate, unit),
         )?;
-        let state = matrix(size.hidden, GATES, size, |input, unit, gate| stored.of_state(gate, unit, input), |_, _| 0.0)?;
+        let state = self.factor((size.hidden, GATES, Reads::States), size, |input, unit, gate| stored.of_state(gate, unit, input), |_, _| 0.0)?;
         let (hidden, cell) = (self.first(node, 5, size)?, self.first(node, 6, size)?);
         let ends = [hidden.place(), cell.place()];
         let layer = lstm::Lstm { size, input, state, hidden, cell };
@@ -77,17 +78,20 @@ impl<'a> Builder<'a> {
         let size = stored.size;
         // The candidate's state bias stays with the state when the reset gate scales both.
         let apart = |gate: usize| linear_before_reset && gate == gru::EARLY;
-        let input = matrix(
-            size.features,
-            GATES,
+        if self.kept.precision != Precision::F32 && !linear_before_reset {
+            let what = shown(&node.title());
+            return Err(unable(format!("{what} resets its state before the product (linear_before_reset = 0), which is made in f32 alone")));
+        }
+        let reads = self.reads(&value, size);
+        let input = self.factor(
+            (size.features, GATES, reads),
             size,
             |input, unit, gate| stored.of_input(gate, unit, input),
             |unit, gate| stored.input_bias(gate, unit) + if apart(gate) { 0.0 } else { stored.state_bias(GATES, gate, unit) },
         )?;
-        let early = matrix(size.hidden, gru::EARLY, size, |input, unit, gate| stored.of_state(gate, unit, input), |_, _| 0.0)?;
-        let candidate = matrix(
-            size.hidden,
-            1,
+        let early = self.factor((size.hidden, gru::EARLY, Reads::States), size, |input, unit, gate| stored.of_state(gate, unit, input), |_, _| 0.0)?;
+        let candidate = self.factor(
+            (size.hidden, 1, Reads::States),
             size,
             |input, unit, _| stored.of_state(gru::EARLY, unit, input),
             |unit, _| {
@@ -209,9 +213,28 @@ fn check_variant(node: &Node, activations: &[&str]) -> Result<()> {
     }
 }
 
-/// The weights of `gates` gates for a layer's inputs or state, with the gates of a block of units beside one another.
-fn matrix(inputs: usize, gates: usize, size: Size, weight: impl Fn(usize, usize, usize) -> f32, bias: impl Fn(usize, usize) -> f32) -> Result<Matrix> {
-    let columns = column(size.blocks() * super::super::block::WIDTH, 0, gates);
-    let of = |at: usize, value: &dyn Fn(usize, usize) -> f32| unit(at, gates, size.hidden).map_or(0.0, |(unit, gate)| value(unit, gate));
-    Matrix::new((inputs, columns), |input, output| of(output, &|unit, gate| weight(input, unit, gate)), |output| of(output, &bias), "a recurrent layer")
+impl<'a> Builder<'a> {
+    /// What a layer reads: other values that are computed count as states.
+    fn reads(&self, value: &Slot, size: Size) -> Reads<'a> {
+        match value.place {
+            Place::Row(0) if self.kept.ranges.len() == size.features => Reads::Rows(self.kept.ranges),
+            Place::Row(_) => Reads::Rows(&[]),
+            Place::Scratch(_) => Reads::States,
+        }
+    }
+
+    /// The weights of `gates` gates for a layer's inputs or state, with the gates of a block of units beside one another.
+    fn factor(
+        &self,
+        (inputs, gates, reads): (usize, usize, Reads<'_>),
+        size: Size,
+        weight: impl Fn(usize, usize, usize) -> f32,
+        bias: impl Fn(usize, usize) -> f32,
+    ) -> Result<Factor> {
+        let outputs = column(size.blocks() * super::super::block::WIDTH, 0, gates);
+        let of = |at: usize, value: &dyn Fn(usize, usize) -> f32| unit(at, gates, size.hidden).map_or(0.0, |(unit, gate)| value(unit, gate));
+        let weight = |input: usize, output: usize| of(output, &|unit, gate| weight(input, unit, gate));
+        let stored = Weights { inputs, outputs, weight: &weight, bias: &|output| of(output, &bias), what: "a recurrent layer" };
+        Factor::new(&stored, self.kept.precision, reads, self.level)
+    }
 }

@@ -1,7 +1,8 @@
 //! The states of all lanes in one layer, and the two things that a new row does to them.
 
 use super::super::block::{Block, WIDTH};
-use super::super::matrix::{Lay, Product, Walk};
+use super::super::factor::Rows;
+use super::super::matrix::Lay;
 use super::super::plan::Step;
 use super::super::simd::Work;
 use super::super::sums::Registers;
@@ -80,6 +81,8 @@ pub(super) fn blocks(count: usize) -> Box<[Block]> {
 pub(super) struct Gates {
     pub(super) projected: Box<[Block]>,
     pub(super) known: Box<[Block]>,
+    /// Scratch memory of the products.
+    pub(super) room: Box<[f32]>,
 }
 
 /// A row goes through all lanes, of which `lane` begins with it.
@@ -106,7 +109,7 @@ impl Work for MoveOn<'_> {
         for (layer, own) in layers(steps).zip(states).filter(|_| lanes.all_begun()) {
             let units = layer.size().blocks();
             let oldest = own.states[lanes.oldest * units..][..units].as_flattened();
-            layer.know::<R>(1, oldest, own.known.as_flattened_mut());
+            layer.know::<R>(1, oldest, own.known.as_flattened_mut(), &mut gates.room);
         }
     }
 }
@@ -116,9 +119,9 @@ impl LayerStates {
     fn move_on<R: Registers>(&mut self, layer: Layer<'_>, from: Option<&[Block]>, row: &[f32], gates: &mut Gates, lanes: usize, lane: usize) {
         let units = layer.size().blocks();
         layer.begin(&mut self.states[lane * units..][..units], &mut self.cells[lane * units..][..units]);
-        layer.know::<R>(lanes, self.states.as_flattened(), gates.known.as_flattened_mut());
+        layer.know::<R>(lanes, self.states.as_flattened(), gates.known.as_flattened_mut(), &mut gates.room);
         let (inputs, rows) = from.map_or((row, 1), |from| (from.as_flattened(), lanes));
-        project::<R>(layer, inputs, rows, &mut gates.projected);
+        project::<R>(layer, inputs, rows, gates);
         let projected = gates.projected.chunks_exact(layer.input().outputs() / WIDTH).take(rows).cycle();
         let known = gates.known.chunks_exact(layer.known_width() / WIDTH);
         let places = self.states.chunks_exact_mut(units).zip(self.cells.chunks_exact_mut(units)).take(lanes);
@@ -145,7 +148,7 @@ impl Work for Complete<'_> {
         for (at, layer) in layers(steps).enumerate() {
             let (below, own) = states.split_at_mut(at);
             let inputs = below.last().map_or(row, |below| below.state.as_flattened());
-            project::<R>(layer, inputs, 1, &mut gates.projected);
+            project::<R>(layer, inputs, 1, gates);
             let own = &mut own[0];
             let units = layer.size().blocks();
             own.state.copy_from_slice(&own.states[oldest * units..][..units]);
@@ -157,9 +160,8 @@ impl Work for Complete<'_> {
 
 /// The inputs' part of the gates of so many rows; those that come from a layer lie in whole blocks.
 #[inline(always)]
-fn project<R: Registers>(layer: Layer<'_>, from: &[f32], rows: usize, to: &mut [Block]) {
-    let matrix = layer.input();
-    let stride = if rows == 1 { matrix.inputs() } else { matrix.inputs().next_multiple_of(WIDTH) };
-    let (walk, lay) = (Walk { stride, ..Walk::plain(rows, 0) }, Lay { stride: matrix.outputs(), start: 0 });
-    Product { matrix, from, walk, to: to.as_flattened_mut(), lay }.run::<R>();
+fn project<R: Registers>(layer: Layer<'_>, from: &[f32], count: usize, gates: &mut Gates) {
+    let (input, to) = (layer.input(), gates.projected.as_flattened_mut());
+    let stride = if count == 1 { input.inputs() } else { input.inputs().next_multiple_of(WIDTH) };
+    input.product::<R>(Rows { count, stride, from, to, lay: Lay { stride: input.outputs(), start: 0 }, room: &mut gates.room });
 }

@@ -1,9 +1,9 @@
 //! A recurrent layer of a plan, whichever it is.
 
 use super::super::block::Block;
+use super::super::factor::Factor;
 use super::super::gru::Gru;
 use super::super::lstm::Lstm;
-use super::super::matrix::Matrix;
 use super::super::plan::Kernel;
 use super::super::recurrent::Size;
 use super::super::sums::Registers;
@@ -34,7 +34,7 @@ impl<'a> Layer<'a> {
     }
 
     /// The inputs' part of the gates.
-    pub(super) fn input(self) -> &'a Matrix {
+    pub(super) fn input(self) -> &'a Factor {
         match self {
             Layer::Lstm(layer) => &layer.input,
             Layer::Gru(layer) => &layer.input,
@@ -48,6 +48,14 @@ impl<'a> Layer<'a> {
         }
     }
 
+    /// Values of scratch memory that its products take.
+    pub(super) fn room_len(self) -> usize {
+        match self {
+            Layer::Lstm(layer) => layer.room_len(),
+            Layer::Gru(layer) => layer.room_len(),
+        }
+    }
+
     /// Where the last state lies in what the layer gives, and how many values of it the last cell has.
     pub(super) fn end(self) -> (usize, usize) {
         let Size { steps, hidden, .. } = self.size();
@@ -55,10 +63,10 @@ impl<'a> Layer<'a> {
     }
 
     #[inline(always)]
-    pub(super) fn know<R: Registers>(self, states: usize, from: &[f32], to: &mut [f32]) {
+    pub(super) fn know<R: Registers>(self, states: usize, from: &[f32], to: &mut [f32], room: &mut [f32]) {
         match self {
-            Layer::Lstm(layer) => layer.know::<R>(states, from, to),
-            Layer::Gru(layer) => layer.know::<R>(states, from, to),
+            Layer::Lstm(layer) => layer.know::<R>(states, from, to, room),
+            Layer::Gru(layer) => layer.know::<R>(states, from, to, room),
         }
     }
 
