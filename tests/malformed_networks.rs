@@ -136,7 +136,7 @@ fn variants_without_a_kernel_are_named() {
         layer_refused(op, lengths, Status::Operator, "sequence_lens");
         let state = |layer: &mut Layer| (layer.inputs, layer.stored) = (vec!["", "h0"], weights("h0", &[1, 1, 3]));
         layer_refused(op, state, Status::Model, "initial state");
-        layer_refused(op, |layer| layer.inputs = vec!["", "x"], Status::Operator, "a state that the graph computes");
+        layer_refused(op, |layer| layer.inputs = vec!["", "x"], Status::Model, "begins with a state with dimensions");
         let mut whole_window = Layer::new(op, 5, 3, 2);
         (whole_window.inputs, whole_window.stored) = (vec!["n"], whole("n", &[5]));
         attempt(&whole_window.file()).unwrap();

@@ -233,11 +233,13 @@ fn smaller_weights_are_near_the_stored_ones() {
         let apart = |row: &Vec<f32>| run(&whole, row).iter().zip(run(&reduced, row)).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
         let most = rows.iter().map(apart).fold(0.0, f32::max);
         let allowed = if precision == Precision::Int8 { 0.2 } else { 0.01 };
-        assert!(most > 0.0 && most < allowed, "{} in {}: {most}", path.display(), precision.name());
+        assert!(most < allowed, "{} in {}: {most}", path.display(), precision.name());
         assert!(reduced.summary().contains(precision.name()), "{}", reduced.summary());
-        smaller.push((path, precision));
+        smaller.push((path, precision, most > 0.0));
     }
-    assert!(smaller.len() > 10, "{smaller:?}");
+    // Of `lstm_stack` all units before the output are off on every row, so that it gives its biases alone.
+    let stack = |path: &PathBuf| path.display().to_string().contains("lstm_stack");
+    assert!(smaller.len() > 10 && smaller.iter().all(|(path, _, differs)| *differs != stack(path)), "{smaller:?}");
     let dense = nets().0.into_iter().find(|path| path.display().to_string().contains("cnn")).unwrap();
     let error = kept(&parsed(&dense), Level::best(), Precision::Int8).unwrap_err();
     assert_eq!(error.status(), Status::Operator);

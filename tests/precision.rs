@@ -114,7 +114,8 @@ fn the_keys_go_together() {
 
 /// Predictions of the simulated market by a bundle whose LSTM keeps its weights in a precision, prepared for or not.
 fn predictions(precision: Precision, prepares: bool) -> Vec<Prediction> {
-    let folder = folder("lstm", &format!("precision = \"{}\", precision_error = 0.05", precision.name()));
+    let error = if precision == Precision::F32 { "" } else { ", precision_error = 0.05" };
+    let folder = folder("lstm", &format!("precision = \"{}\"{error}", precision.name()));
     let engine = Engine::open_text("clock = \"host\"\nthreads = 0\n").unwrap();
     let bundle = engine.open_bundle(folder.path()).unwrap();
     engine.publish_one("direction", bundle).unwrap();
