@@ -9,7 +9,8 @@
 //! Kernels are plain loops over blocks of 16 values with `mul_add`, compiled for AVX-512, for AVX2 with FMA, and for whatever the target
 //! has; a plan is compiled for the best of them when a bundle opens. Every operation is correctly rounded and in a written order (a chain a
 //! value in networks, 16 lanes and a fixed reduction elsewhere), so the sets agree to the bit. The price is latency: a chain of fused
-//! multiply-adds waits 4 cycles a step, so one row of a narrow layer runs at a fraction of what the core can do.
+//! multiply-adds waits 4 cycles a step, so one row of a narrow layer runs at a fraction of what the core can do. A network's layer over a
+//! single row therefore has four chains an output (`native/single.rs`): an MLP 25-64-32-1 takes 0.7 of the time.
 //!
 //! Sums stay in registers as long as nobody takes a reference to more than four blocks of them. Writing a tile's sums straight to their
 //! rows, instead of through a cleared array on the stack, made products of many rows 2.1 times faster (a Transformer over 60 steps).
@@ -36,7 +37,7 @@
 //! fetching rows of masks ahead. On other shapes ranks lose, so the rule leaves them out: 250 trees of 11 leaves over 60 columns
 //! (1,071 against 1,027 hot with masks of 16 bits, 1,040 against 924 with AVX2), 150 trees of depth 3 (402 against 211) and 200 of
 //! depth 4 (484 against 440); full trees of depth 5 are even when hot (565 against 589 in blocks) and lose in turns. A column costs
-//! some 16 ns however few branches it has.
+//! some 16 ns however few branches it has. Through the header, in turns with ONNX Runtime: 881 ns, was 1,702.
 //!
 //! # Windows: everything but the newest row, before it is there
 //!
@@ -87,6 +88,9 @@
 //!   bytes, because one byte cannot hold rows whose features lie far apart. Products are summed in 32-bit whole numbers, exact in any
 //!   order: with AVX-512 VNNI 64 products an instruction, else by plain loops, to the same bits. A row's scale is its own, so nothing
 //!   saturates; a value far beyond its range makes its neighbours coarser.
+//!
+//! LSTM_A on a track, prefix precomputed, in turns with ONNX Runtime: 7.8 us in f32, 6.7 in fp16, 5.3 in int8; the whole window 253 and
+//! 183 us in f32 and int8, and LSTM_B's 3.0 and 1.4 ms.
 //!
 //! Nothing is taken on trust: the smaller model runs on every golden row at load and is refused with the figure when its error is beyond
 //! `precision_error`.
