@@ -37,7 +37,7 @@
 //! fetching rows of masks ahead. On other shapes ranks lose, so the rule leaves them out: 250 trees of 11 leaves over 60 columns
 //! (1,071 against 1,027 hot with masks of 16 bits, 1,040 against 924 with AVX2), 150 trees of depth 3 (402 against 211) and 200 of
 //! depth 4 (484 against 440); full trees of depth 5 are even when hot (565 against 589 in blocks) and lose in turns. A column costs
-//! some 16 ns however few branches it has. Through the header, in turns with ONNX Runtime: 881 ns, was 1,702.
+//! some 16 ns however few branches it has. Through the header, in turns with ONNX Runtime: 862 ns, was 1,702.
 //!
 //! # Windows: everything but the newest row, before it is there
 //!
@@ -89,7 +89,7 @@
 //!   order: with AVX-512 VNNI 64 products an instruction, else by plain loops, to the same bits. A row's scale is its own, so nothing
 //!   saturates; a value far beyond its range makes its neighbours coarser.
 //!
-//! LSTM_A on a track, prefix precomputed, in turns with ONNX Runtime: 7.8 us in f32, 6.7 in fp16, 5.3 in int8; the whole window 253 and
+//! LSTM_A on a track, prefix precomputed, in turns with ONNX Runtime: 8.0 us in f32, 7.1 in fp16, 5.5 in int8; the whole window 253 and
 //! 183 us in f32 and int8, and LSTM_B's 3.0 and 1.4 ms.
 //!
 //! Nothing is taken on trust: the smaller model runs on every golden row at load and is refused with the figure when its error is beyond
