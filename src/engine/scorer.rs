@@ -68,6 +68,9 @@ pub struct Scorer {
     takes_missing: bool,
     /// The window that was scored last, of a model of windows; the scaled row where rows are unscaled.
     input: Box<[f32]>,
+    /// The window that was scored last is the one behind `input`, and this its newest row.
+    follows: bool,
+    newest: Box<[f32]>,
     /// Bits of one row.
     valid: Box<[u64]>,
     out: Box<[f32]>,
@@ -88,11 +91,11 @@ impl Scorer {
         let instance = shared.store.policy().instance(member)?;
         let info = info(&generation, member, raw);
         let takes_missing = member.backend.accepts_missing();
-        let (input, out) = (vec![0.0; info.width()].into(), vec![0.0; info.outputs].into());
+        let (input, newest, out) = (vec![0.0; info.width()].into(), vec![0.0; info.features].into(), vec![0.0; info.outputs].into());
         let valid = vec![0; info.features.div_ceil(64)].into();
         let state = member.is_stateful().then(|| CarriedState::new(at, &*member.backend));
         let number = shared.take_scorer()?;
-        Ok(Scorer { shared, number, info, generation, member: at, instance, ahead: None, state, takes_missing, input, valid, out })
+        Ok(Scorer { shared, number, info, generation, member: at, instance, ahead: None, state, takes_missing, input, follows: false, newest, valid, out })
     }
 
     /// Number of the scorer in its engine.
@@ -146,12 +149,15 @@ impl Scorer {
     pub fn score(&mut self, values: RowValues<'_>) -> Result<&[f32]> {
         match values {
             RowValues::Scaled(row) if !self.info.raw => {
-                self.check_scaled(row)?;
-                // Only a window may have to be known again, for the one behind it.
-                if self.info.window > 1 {
-                    self.input.copy_from_slice(row);
+                if !self.run_known(row) {
+                    self.check_scaled(row)?;
+                    // Only a window may have to be known again, for the one behind it.
+                    if self.info.window > 1 {
+                        self.input.copy_from_slice(row);
+                        self.follows = false;
+                    }
+                    self.run_on(Some(row))?;
                 }
-                self.run_on(Some(row))?;
             }
             RowValues::Raw(row) if self.info.raw => {
                 self.take_raw(row)?;
@@ -166,12 +172,26 @@ impl Scorer {
         }
     }
 
+    /// Answers for a window whose rows but the newest are those that were worked ahead with: they were looked at before, and need no
+    /// copy. Whether it is such a window.
+    fn run_known(&mut self, window: &[f32]) -> bool {
+        let (Some(ahead), known) = (&mut self.ahead, self.info.width() - self.info.features) else { return false };
+        let Some((_, newest)) = window.split_at_checked(known) else { return false };
+        if newest.len() != self.info.features || !is_clean(newest, self.takes_missing) || !ahead.run(window, &mut self.out) {
+            return false;
+        }
+        self.newest.copy_from_slice(newest);
+        self.follows = true;
+        true
+    }
+
     /// Runs the model on a row of the caller's, or on the one that was scaled.
     fn run_on(&mut self, row: Option<&[f32]>) -> Result<()> {
         let Scorer { generation, member, instance, ahead, state, input: scaled, out, .. } = self;
         let input = row.unwrap_or(scaled);
         let Some(state) = state else {
-            let known = ahead.as_mut().is_some_and(|ahead| ahead.run(input, out));
+            // A row of the caller's is none that was worked ahead for.
+            let known = row.is_none() && ahead.as_mut().is_some_and(|ahead| ahead.run(input, out));
             return if known { Ok(()) } else { instance.run(input, out) };
         };
         let carries = generation.bundle.members[*member].backend.carries();
@@ -189,6 +209,11 @@ impl Scorer {
     pub fn prepare(&mut self) {
         if self.ahead.is_none() {
             self.ahead = self.member().backend.clone().ahead();
+        }
+        if std::mem::take(&mut self.follows) {
+            self.input.copy_within(self.info.features.., 0);
+            let newest = self.input.len() - self.info.features;
+            self.input[newest..].copy_from_slice(&self.newest);
         }
         if let Some(ahead) = &mut self.ahead {
             ahead.prepare(&self.input);

@@ -7,7 +7,7 @@ use foretick::Result;
 use super::bundle::{Folder, Member, Plan, STREAM};
 use super::host::{Bundle, Host};
 use super::models::{Model, Models, Work};
-use super::subject::{Part, Scored, Subject, Tracked};
+use super::subject::{Ahead, Part, Scored, Subject, Tracked};
 use crate::cli::files::open_bundle;
 
 /// Members of the whole decision.
@@ -47,6 +47,8 @@ const NONE: Targets = Targets { hot: None, cold: None, p50_ns: None, p99_ns: Non
 enum Way {
     /// A model alone.
     Scorer,
+    /// A model alone, of which all but the newest row was worked ahead.
+    Ahead,
     /// A model alone on many rows a call.
     Batch,
     /// A track on the simulated market.
@@ -59,6 +61,10 @@ const BATCH: usize = 64;
 impl Case {
     const fn scorer(models: &'static [&'static str; 1], title: &'static str) -> Case {
         Case { name: models[0], title, models, targets: NONE, share: 1, way: Way::Scorer }
+    }
+
+    const fn ahead(name: &'static str, models: &'static [&'static str; 1], title: &'static str) -> Case {
+        Case { name, title, models, targets: NONE, share: 1, way: Way::Ahead }
     }
 
     const fn batch(name: &'static str, models: &'static [&'static str; 1], title: &'static str) -> Case {
@@ -113,7 +119,7 @@ impl Case {
     pub fn work(&self, models: &Models) -> Option<Work> {
         match self.way {
             Way::Scorer => models.find(self.name).map(|model| model.work),
-            Way::Batch | Way::Track(_) => None,
+            Way::Ahead | Way::Batch | Way::Track(_) => None,
         }
     }
 }
@@ -136,25 +142,22 @@ pub static CASES: [Case; 30] = [
     Case::scorer(&["xgb"], "XGBoost, 200 trees, depth 6").ratio(15.0).cold_ratio(5.0),
     Case::scorer(&["lgb"], "LightGBM, 200 trees, 31 leaves").ratio(12.0),
     Case::scorer(&["lstm"], "LSTM 2 x 64 on 60 x 25, whole window").ratio(1.4),
-    Case::track("lstm_track", &["lstm"], Part::Predict, "LSTM 2 x 64 on 60 x 25, on a track, prefix precomputed").ratio(50.0),
+    Case::ahead("lstm_ahead", &["lstm"], "LSTM 2 x 64 on 60 x 25, prefix precomputed").ratio(50.0),
     Case::track("lstm_stateful", &["lstm_step"], Part::Predict, "LSTM 2 x 64 on 25, stateful, on a track: one row a step, another model"),
     Case::scorer(&["lstm3"], "LSTM 128/64/32, dense 16, on 60 x 5, whole window"),
-    Case::track("lstm3_track", &["lstm3"], Part::Predict, "LSTM 128/64/32, dense 16, on 60 x 5, on a track, prefix precomputed").ratio(60.0),
+    Case::ahead("lstm3_ahead", &["lstm3"], "LSTM 128/64/32, dense 16, on 60 x 5, prefix precomputed").ratio(60.0),
     Case::scorer(&["cnn"], "CNN 1-D, 32 and 32 channels, 60 x 25"),
-    Case::track("cnn_track", &["cnn"], Part::Predict, "CNN 1-D, 32 and 32 channels, 60 x 25, on a track, prefix precomputed").ratio(7.0),
+    Case::ahead("cnn_ahead", &["cnn"], "CNN 1-D, 32 and 32 channels, 60 x 25, prefix precomputed").ratio(7.0),
     Case::scorer(&["transformer"], "Transformer, d 64, 4 heads, 2 layers, 60 x 25").ratio(1.8),
     Case::scorer(&["stac_lstm_a"], "STAC-shaped LSTM_A, 2 x 100 on 50 x 100 (own weights, unaudited)"),
-    Case::track("stac_lstm_a_track", &["stac_lstm_a"], Part::Predict, "STAC-shaped LSTM_A (own weights, unaudited), on a track, prefix precomputed")
-        .p99(4_700.0),
-    Case::track("stac_lstm_a_fp16_track", &["stac_lstm_a_fp16"], Part::Predict, "STAC-shaped LSTM_A in fp16, on a track, prefix precomputed").share(10),
+    Case::ahead("stac_lstm_a_ahead", &["stac_lstm_a"], "STAC-shaped LSTM_A (own weights, unaudited), prefix precomputed").p99(4_700.0),
+    Case::ahead("stac_lstm_a_fp16_ahead", &["stac_lstm_a_fp16"], "STAC-shaped LSTM_A in fp16, prefix precomputed").share(10),
     Case::scorer(&["stac_lstm_a_int8"], "STAC-shaped LSTM_A in int8, whole window").share(10),
-    Case::track("stac_lstm_a_int8_track", &["stac_lstm_a_int8"], Part::Predict, "STAC-shaped LSTM_A in int8, on a track, prefix precomputed").p99(2_000.0),
+    Case::ahead("stac_lstm_a_int8_ahead", &["stac_lstm_a_int8"], "STAC-shaped LSTM_A in int8, prefix precomputed").p99(2_000.0),
     Case::scorer(&["stac_lstm_b"], "STAC-shaped LSTM_B, 3 x 200 on 100 x 250 (own weights, unaudited)").share(50),
-    Case::track("stac_lstm_b_track", &["stac_lstm_b"], Part::Predict, "STAC-shaped LSTM_B (own weights, unaudited), on a track, prefix precomputed").share(50),
+    Case::ahead("stac_lstm_b_ahead", &["stac_lstm_b"], "STAC-shaped LSTM_B (own weights, unaudited), prefix precomputed").share(50),
     Case::scorer(&["stac_lstm_b_int8"], "STAC-shaped LSTM_B in int8, whole window").share(50),
-    Case::track("stac_lstm_b_int8_track", &["stac_lstm_b_int8"], Part::Predict, "STAC-shaped LSTM_B in int8, on a track, prefix precomputed")
-        .p99(7_100.0)
-        .share(20),
+    Case::ahead("stac_lstm_b_int8_ahead", &["stac_lstm_b_int8"], "STAC-shaped LSTM_B in int8, prefix precomputed").p99(7_100.0).share(20),
     Case::scorer(&["stac_gbt_a"], "STAC-shaped GBT_A, 250 trees, 60 features (own trees, unaudited)").p99(1_600.0),
     Case::scorer(&["stac_gbt_b"], "STAC-shaped GBT_B, 1,000 trees of 184,454 nodes, 125 features (own trees, unaudited)"),
 ];
@@ -188,6 +191,7 @@ impl<'m> Ready<'m> {
         let bundles = publish(&host, &path)?;
         let subject: Box<dyn Subject> = match case.way {
             Way::Scorer => Box::new(Scored::new(host.scorer(case.name, 1)?, &table.rows, window)),
+            Way::Ahead => Box::new(Ahead::new(host.scorer(case.models[0], 1)?, &table.rows, window)?),
             Way::Batch => Box::new(Scored::new(host.scorer(case.models[0], BATCH)?, &table.rows, BATCH)),
             Way::Track(part) => Box::new(Tracked::new(host.track(STREAM)?, part, table.rows.width, window)?),
         };

@@ -7,8 +7,8 @@ use std::ptr;
 use foretick::ffi::{
     BundleHandle, EngineHandle, FORETICK_ABI_VERSION, FORETICK_ROW_SCALED, FlowRecord, LaneHandle, PublishRecord, ScorerHandle, ScorerInfoRecord, StatusCode,
     TrackHandle, foretick_bundle_open, foretick_engine_close, foretick_engine_open, foretick_init, foretick_lane_open, foretick_lane_push, foretick_last_error,
-    foretick_scorer_info, foretick_scorer_open, foretick_scorer_run, foretick_slot_publish, foretick_stream_add, foretick_track_open, foretick_track_predict,
-    foretick_track_prepare, foretick_track_row,
+    foretick_scorer_info, foretick_scorer_open, foretick_scorer_prepare, foretick_scorer_run, foretick_slot_publish, foretick_stream_add, foretick_track_open,
+    foretick_track_predict, foretick_track_prepare, foretick_track_row,
 };
 use foretick::types::{Prediction, Slot};
 use foretick::{Error, Result, Status};
@@ -118,6 +118,12 @@ impl Scorer {
         // SAFETY: the values are as many rows of the width that the model reads, out has room for the outputs of each.
         let status = unsafe { foretick_scorer_run(self.scorer, values.as_ptr().cast(), self.rows, 0, self.out.as_mut_ptr(), self.out.len()) };
         check(status)
+    }
+
+    /// Works ahead of the window behind the one that was scored last.
+    #[inline]
+    pub fn prepare(&mut self) -> Result<()> {
+        check(foretick_scorer_prepare(self.scorer))
     }
 }
 

@@ -117,6 +117,51 @@ impl Subject for Scored<'_> {
     }
 }
 
+/// A model of windows alone, on one window after the other, each worked ahead when the one before was answered.
+pub struct Ahead<'r>(Scored<'r>);
+
+impl<'r> Ahead<'r> {
+    /// Scores the first window, which nothing was worked ahead for.
+    pub fn new(scorer: Scorer, rows: &'r Rows, window: usize) -> Result<Ahead<'r>> {
+        let mut ahead = Ahead(Scored::new(scorer, rows, window));
+        ahead.0.call().map(|()| ahead)
+    }
+}
+
+impl Subject for Ahead<'_> {
+    fn prepare(&mut self) -> Result<()> {
+        self.0.scorer.prepare()?;
+        self.0.prepare()?;
+        if self.0.rows.at > 0 {
+            return Ok(());
+        }
+        // The rows begin anew, which no market does.
+        self.0.call()?;
+        self.prepare()
+    }
+
+    fn call(&mut self) -> Result<()> {
+        self.0.call()
+    }
+
+    fn input(&self) -> &[f32] {
+        self.0.input()
+    }
+
+    fn given(&self) -> &[f32] {
+        self.0.given()
+    }
+
+    fn steps_a_second(&mut self, steps: usize) -> Result<Option<f64>> {
+        let start = Instant::now();
+        for _ in 0..steps {
+            self.prepare()?;
+            self.call()?;
+        }
+        Ok(Some(steps as f64 / start.elapsed().as_secs_f64()))
+    }
+}
+
 /// Which part of the way from event to decision is timed.
 #[derive(Clone, Copy, PartialEq)]
 pub enum Part {

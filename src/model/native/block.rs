@@ -19,6 +19,17 @@ pub(super) fn blocks(count: usize) -> usize {
     count.div_ceil(WIDTH)
 }
 
+/// An array of what `of` gives for each place. The standard library's `from_fn` is now and then compiled by itself, for the target's
+/// instructions instead of its caller's, and called once a place.
+#[inline(always)]
+pub(super) fn filled<T: Copy, const N: usize>(first: T, of: impl Fn(usize) -> T) -> [T; N] {
+    let mut all = [first; N];
+    for (at, place) in all.iter_mut().enumerate() {
+        *place = of(at);
+    }
+    all
+}
+
 /// A function of each value.
 #[inline(always)]
 pub(super) fn each(from: &Block, function: impl Fn(f32) -> f32) -> Block {

@@ -5,7 +5,7 @@
 #[cfg(target_arch = "x86_64")]
 mod wide;
 
-use super::block::{Block, WIDTH, blocks};
+use super::block::{Block, WIDTH, blocks, filled};
 use super::factor::{Rows, Stored};
 use super::simd::Level;
 #[cfg(target_arch = "x86_64")]
@@ -125,7 +125,7 @@ impl Half {
 
     #[inline(always)]
     fn tile<const ROWS: usize>(&self, chains: impl Chains, rows: &mut Rows<'_>, first: usize) {
-        let values: [&[f32]; ROWS] = std::array::from_fn(|row| &rows.from[(first + row) * rows.stride..][..self.inputs]);
+        let values: [&[f32]; ROWS] = filled(&[], |row| &rows.from[(first + row) * rows.stride..][..self.inputs]);
         for (panel, (weights, bias)) in self.panels.chunks_exact(self.inputs).zip(self.bias.as_chunks::<PANEL>().0).enumerate() {
             let sums = chains.chains(bias, &values, weights);
             for (row, sums) in sums.iter().enumerate() {

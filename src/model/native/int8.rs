@@ -11,7 +11,7 @@ mod tests;
 #[cfg(target_arch = "x86_64")]
 mod vnni;
 
-use super::block::{Block, WIDTH, blocks};
+use super::block::{Block, WIDTH, blocks, filled};
 use super::factor::{Reads, Rows, Stored};
 use super::simd::Level;
 #[cfg(target_arch = "x86_64")]
@@ -60,8 +60,8 @@ pub(super) struct Int8 {
     /// Of each output.
     scales: Vec<Block>,
     bias: Vec<Block>,
-    /// One over the range of each input.
-    factors: Vec<f32>,
+    /// One over the range of each input; zeros fill the last block.
+    factors: Vec<Block>,
     /// Rows are rounded to two bytes a value.
     fine: bool,
     #[cfg(target_arch = "x86_64")]
@@ -87,7 +87,7 @@ impl Dots for Plain {
                 let values = row[input].map(i32::from);
                 for (sums, weights) in sums.iter_mut().zip(weights) {
                     for (sum, weights) in sums.iter_mut().zip(&weights.0) {
-                        let products: [i32; QUAD] = std::array::from_fn(|at| values[at] * i32::from(weights[at]));
+                        let products: [i32; QUAD] = filled(0, |at| values[at] * i32::from(weights[at]));
                         *sum += (products[0] + products[1]) + (products[2] + products[3]);
                     }
                 }
@@ -126,7 +126,7 @@ impl Int8 {
             starts: (0..blocks(outputs)).map(|at| std::array::from_fn(|lane| columns[at * WIDTH + lane].start())).collect(),
             scales: (0..blocks(outputs)).map(|at| block(at, &|output| columns[output].scale)).collect(),
             bias: (0..blocks(outputs)).map(|at| block(at, stored.bias)).collect(),
-            factors: ranges.iter().map(|range| 1.0 / range).collect(),
+            factors: (0..blocks(inputs)).map(|at| block(at, &|input| ranges.get(input).map_or(0.0, |range| 1.0 / range))).collect(),
             fine,
             #[cfg(target_arch = "x86_64")]
             vnni: level.vnni(),
@@ -143,16 +143,21 @@ impl Int8 {
 
     /// Values of scratch memory for the bytes of a tile's rows.
     pub(super) fn room_len(&self) -> usize {
-        MOST_ROWS * self.quads()
+        MOST_ROWS * self.line()
     }
 
     fn quads(&self) -> usize {
         self.inputs.div_ceil(QUAD)
     }
 
+    /// Quads from one row of bytes to the next: whole blocks.
+    fn line(&self) -> usize {
+        self.factors.len() * (WIDTH / QUAD)
+    }
+
     pub(super) fn memory_bytes(&self) -> usize {
         let sums = size_of_val(self.starts.as_slice()) + size_of_val(self.scales.as_slice()) + size_of_val(self.bias.as_slice());
-        size_of_val(self.panels.as_slice()) + sums + 4 * self.factors.len()
+        size_of_val(self.panels.as_slice()) + sums + size_of_val(self.factors.as_slice())
     }
 
     /// All rows times the weights.
@@ -187,15 +192,15 @@ impl Int8 {
     /// The rows from `first` on that `LINES` rows of bytes hold.
     #[inline(always)]
     fn tile<const BYTES: usize, const LINES: usize>(&self, dots: impl Dots, rows: &mut Rows<'_>, first: usize) {
-        let quads = self.quads();
-        let room = bytemuck::cast_slice_mut::<f32, Quad>(&mut rows.room[..LINES * quads]);
+        let (quads, line) = (self.quads(), self.line());
+        let room = bytemuck::cast_slice_mut::<f32, Quad>(&mut rows.room[..LINES * line]);
         let mut scales = [0.0; LINES];
-        for (index, (scale, lines)) in scales.iter_mut().zip(room.chunks_exact_mut(BYTES * quads)).enumerate() {
+        for (index, (scale, lines)) in scales.iter_mut().zip(room.chunks_exact_mut(BYTES * line)).enumerate() {
             let row = &rows.from[(first + index) * rows.stride..][..self.inputs];
-            let (high, low) = lines.split_at_mut(quads);
-            *scale = round::<BYTES>(row, &self.factors, high.as_flattened_mut(), low.as_flattened_mut());
+            let (high, low) = lines.as_flattened_mut().as_chunks_mut().0.split_at_mut(self.factors.len());
+            *scale = round::<BYTES>(row, &self.factors, high, low);
         }
-        let lines: [&[Quad]; LINES] = std::array::from_fn(|line| &room[line * quads..][..quads]);
+        let lines: [&[Quad]; LINES] = filled(&[], |index| &room[index * line..][..quads]);
         for (panel, weights) in self.panels.chunks_exact(quads).enumerate() {
             let sums = dots.dots(&lines, weights);
             for (index, (sums, scale)) in sums.as_chunks::<BYTES>().0.iter().zip(scales).enumerate() {
@@ -210,37 +215,63 @@ impl Int8 {
     fn store<const BYTES: usize>(&self, first: usize, sums: &[Sums; BYTES], scale: f32, to: &mut [f32]) {
         let places = to.as_chunks_mut::<WIDTH>().0[first..self.scales.len()].iter_mut().zip(0..PANEL);
         for (((to, block), scales), (bias, starts)) in places.zip(&self.scales[first..]).zip(self.bias[first..].iter().zip(&self.starts[first..])) {
+            // Apart from where it goes, or it would be made value by value.
+            let mut made = [0.0; WIDTH];
             for lane in 0..WIDTH {
                 let high = (sums[0][block][lane] + starts[lane]) as f32;
                 let sum = if BYTES == 2 { high.mul_add(STEP, sums[1][block][lane] as f32) } else { high };
-                to[lane] = sum.mul_add(scale * scales[lane], bias[lane]);
+                made[lane] = sum.mul_add(scale * scales[lane], bias[lane]);
             }
+            *to = made;
         }
     }
 }
 
+/// Bytes of a block.
+type Bytes = [u8; WIDTH];
+
 /// A row in bytes, the higher ones 128 more than they are; what a difference of 1 in the lowest stands for.
 #[inline(always)]
-fn round<const BYTES: usize>(row: &[f32], factors: &[f32], high: &mut [u8], low: &mut [u8]) -> f32 {
-    const SIZE: u32 = !(1 << 31);
+fn round<const BYTES: usize>(row: &[f32], factors: &[Block], high: &mut [Bytes], low: &mut [Bytes]) -> f32 {
     let greatest = if BYTES == 2 { MOST * STEP } else { MOST };
-    // Bits of floats without their sign are in the order of the floats, NaN last.
-    let most = row.iter().zip(factors).fold(0, |most: u32, (x, factor)| most.max((x * factor).to_bits() & SIZE));
-    let most = f32::from_bits(most);
+    let (whole, rest) = row.as_chunks::<WIDTH>();
+    let mut last = [0.0; WIDTH];
+    last[..rest.len()].copy_from_slice(rest);
+    let mut sizes = [0; WIDTH];
+    for (at, factors) in factors.iter().enumerate() {
+        grow(&mut sizes, whole.get(at).unwrap_or(&last), factors);
+    }
+    let most = f32::from_bits(sizes.into_iter().fold(0, u32::max));
     let inverse = if most < LEAST { 0.0 } else { greatest / most };
-    let rounded = row.iter().zip(factors).map(|(x, factor)| (x * factor * inverse + ROUND).to_bits());
-    if BYTES == 2 {
-        for ((high, low), rounded) in high.iter_mut().zip(low).zip(rounded) {
-            (*high, *low) = ((rounded >> 8) as u8 ^ OFFSET as u8, rounded as u8);
+    for (at, factors) in factors.iter().enumerate() {
+        let rounded = rounded(whole.get(at).unwrap_or(&last), factors, inverse);
+        if BYTES == 2 {
+            high[at] = filled(0, |lane| (rounded[lane] >> 8) as u8 ^ OFFSET as u8);
+            low[at] = filled(0, |lane| rounded[lane] as u8);
+        } else {
+            high[at] = filled(0, |lane| rounded[lane] as u8 ^ OFFSET as u8);
         }
-    } else {
-        high.iter_mut().zip(rounded).for_each(|(high, rounded)| *high = rounded as u8 ^ OFFSET as u8);
     }
     match most {
         _ if most < LEAST => 0.0,
         _ if most.is_finite() => most / greatest,
         _ => f32::NAN,
     }
+}
+
+/// The greatest sizes of products so far: bits of floats without their sign are in the order of the floats, NaN last.
+#[inline(always)]
+fn grow(sizes: &mut [u32; WIDTH], x: &Block, factors: &Block) {
+    const SIZE: u32 = !(1 << 31);
+    for lane in 0..WIDTH {
+        sizes[lane] = sizes[lane].max((x[lane] * factors[lane]).to_bits() & SIZE);
+    }
+}
+
+/// Whole numbers in the lowest bits.
+#[inline(always)]
+fn rounded(x: &Block, factors: &Block, inverse: f32) -> [u32; WIDTH] {
+    filled(0, |lane| (x[lane] * factors[lane] * inverse + ROUND).to_bits())
 }
 
 /// The weights of an output in bytes.

@@ -7,7 +7,7 @@ use super::factor::Factor;
 use super::matrix::{Lay, Matrix};
 use super::recurrent::{Initial, Size, begin, know, project};
 use super::simd::Work;
-use super::sums::{Four, PANEL, Registers, Sums, ZEROS};
+use super::sums::{Four, PANEL, Registers, Sums};
 
 /// Gates of a unit, in the order of the weights: input, output, forget, cell. They make a panel.
 pub(super) const GATES: usize = PANEL;
@@ -76,10 +76,10 @@ impl Work for LstmRun<'_> {
         begin(before, hidden);
         let (outputs, last_cell) = self.to.split_at_mut(size.steps * size.hidden);
         let rows = projected.chunks_exact(input.outputs()).zip(outputs.chunks_exact_mut(size.hidden));
-        for (projected, output) in rows {
+        for (number, (projected, output)) in rows.enumerate() {
             let step = Step { projected: projected.as_chunks().0, before: before.as_flattened(), cell, after };
             match &self.layer.state {
-                Factor::F32(state) => self.layer.step::<R>(state, step),
+                Factor::F32(state) => self.layer.step(state, step, number % 2 == 1),
                 _ => self.layer.step_apart::<R>(step, known, room),
             }
             output.copy_from_slice(&after.as_flattened()[..size.hidden]);
@@ -98,10 +98,13 @@ struct Step<'a> {
 }
 
 impl Lstm {
+    /// Block of units by block; every second step backwards, so that it begins with the weights that the nearest cache still holds.
     #[inline(always)]
-    fn step<R: Registers>(&self, state: &Matrix, mut step: Step<'_>) {
-        let first = self.units::<R::Alone>(state, 0, &mut step);
-        self.units::<Four>(state, first, &mut step);
+    fn step(&self, state: &Matrix, mut step: Step<'_>, backwards: bool) {
+        let blocks = step.cell.len();
+        for at in 0..blocks {
+            self.units(state, if backwards { blocks - 1 - at } else { at }, &mut step);
+        }
     }
 
     /// The state's part of all gates first.
@@ -111,20 +114,13 @@ impl Lstm {
         self.move_on(step.projected, known.as_chunks().0, step.after, step.cell);
     }
 
-    /// As many times `S` panels of gates, one for each block of units, as there are from block `first` on; the block behind them.
+    /// One block of units, whose gates are a panel.
     #[inline(always)]
-    fn units<S: Sums>(&self, state: &Matrix, mut first: usize, step: &mut Step<'_>) -> usize {
-        let before = &step.before[..self.size.hidden];
-        while first + S::PANELS <= step.cell.len() {
-            let mut gates = ZEROS;
-            state.chain(S::load(&ZEROS), before, first).behind(&step.projected[first * GATES..]).store(&mut gates);
-            let places = step.cell[first..first + S::PANELS].iter_mut().zip(&mut step.after[first..first + S::PANELS]);
-            for (gates, (cell, after)) in gates.as_chunks::<GATES>().0.iter().zip(places) {
-                move_on(gates, cell, after);
-            }
-            first += S::PANELS;
-        }
-        first
+    fn units(&self, state: &Matrix, at: usize, step: &mut Step<'_>) {
+        let mut gates = Four::default();
+        let known = state.chain(Four::default(), &step.before[..self.size.hidden], at);
+        known.behind(&step.projected[at * GATES..]).store(&mut gates);
+        move_on(&gates, &mut step.cell[at], &mut step.after[at]);
     }
 }
 
@@ -152,7 +148,10 @@ impl Lstm {
     pub(super) fn move_on(&self, projected: &[Block], known: &[Block], state: &mut [Block], cell: &mut [Block]) {
         let gates = projected.as_chunks::<GATES>().0.iter().zip(known.as_chunks::<GATES>().0);
         for ((projected, known), (cell, state)) in gates.zip(cell.iter_mut().zip(state)) {
-            let gates = std::array::from_fn(|gate| both(&projected[gate], &known[gate], |projected, known| projected + known));
+            let mut gates = *projected;
+            for (gate, known) in gates.iter_mut().zip(known) {
+                *gate = both(gate, known, |projected, known| projected + known);
+            }
             move_on(&gates, cell, state);
         }
     }

@@ -3,7 +3,7 @@
 //! Every output is one chain: from its bias over the inputs in their order, each step a fused multiply-add in f32. Outputs stand side
 //! by side in blocks, so a chain is never split, and how many chains run at once changes no bit.
 
-use super::block::{Block, WIDTH, Weights, blocks};
+use super::block::{Block, WIDTH, Weights, blocks, filled};
 use super::simd::Work;
 use super::sums::{Four, MOST, MOST_ROWS, PANEL, Panel, Registers, Sums, Tile, ZEROS, add};
 use super::{faulty, unable};
@@ -228,14 +228,8 @@ impl Product<'_> {
     fn alone<S: Sums>(&mut self, row: usize) {
         let mut panel = 0;
         while self.walk.taps == 1 && panel + S::PANELS <= self.matrix.panels() {
-            let mut made = ZEROS;
-            let blocks = S::PANELS * PANEL;
-            for (sum, bias) in made[..blocks].iter_mut().zip(&self.matrix.bias[panel * PANEL..]) {
-                *sum = bias.0;
-            }
-            let sums = self.matrix.chain(S::load(&made), self.stretch(row, 0).0, panel);
-            sums.store(&mut made[..blocks]);
-            self.store(row, panel * PANEL, &made[..blocks]);
+            let sums = self.matrix.chain(S::begin(&self.matrix.bias[panel * PANEL..]), self.stretch(row, 0).0, panel);
+            self.store_alone(row, panel, sums);
             panel += S::PANELS;
         }
         for panel in panel..self.matrix.panels() {
@@ -272,7 +266,7 @@ impl Product<'_> {
         let mut sums = [bias; MOST_ROWS];
         for tap in 0..self.walk.taps {
             let (len, input) = (self.matrix.inputs / self.walk.taps, self.stretch(row, tap).1);
-            let rows: [&[f32]; MOST_ROWS] = std::array::from_fn(|index| &self.stretch(row + index, tap).0[..len]);
+            let rows: [&[f32]; MOST_ROWS] = filled(&[], |index| &self.stretch(row + index, tap).0[..len]);
             let weights = self.matrix.rest[input * self.matrix.rest()..].chunks_exact(self.matrix.rest());
             for (input, weights) in weights.enumerate().take(len) {
                 let weights = &weights[block].0;
@@ -301,6 +295,19 @@ impl Product<'_> {
         for (index, made) in made.chunks_exact(width).take(T::ROWS).enumerate() {
             self.to[start + index * self.lay.stride..][..len].copy_from_slice(&made[..len]);
         }
+    }
+
+    /// Writes panels of outputs of one row; the last panel of all may be filled with zeros, which are left out.
+    #[inline(always)]
+    fn store_alone<S: Sums>(&mut self, row: usize, panel: usize, sums: S) {
+        let blocks = S::PANELS * PANEL;
+        let at = self.lay.start + row * self.lay.stride + panel * PANEL * WIDTH;
+        if (panel * PANEL + blocks) * WIDTH <= self.matrix.outputs {
+            return sums.store(self.to[at..][..blocks * WIDTH].as_chunks_mut().0);
+        }
+        let mut made = ZEROS;
+        sums.store(&mut made[..blocks]);
+        self.store(row, panel * PANEL, &made[..blocks]);
     }
 
     /// Writes blocks of outputs of one row, without the zeros that fill the last one.

@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 
-use super::block::{Block, WIDTH, blocks};
+use super::block::{Block, WIDTH, blocks, filled};
 use super::simd::Work;
 use super::sums::Registers;
 
@@ -120,7 +120,7 @@ impl Pairs {
     #[inline(always)]
     fn side<const N: usize>(&self, a: &[f32], packed: &[Block], to: &mut [f32], place: Range<usize>) {
         let mut sums = [[0.0; WIDTH]; N];
-        let rows: [&[f32]; N] = std::array::from_fn(|row| &a[row * self.a.0..][..(self.inner - 1) * self.a.1 + 1]);
+        let rows: [&[f32]; N] = filled(&[], |row| &a[row * self.a.0..][..(self.inner - 1) * self.a.1 + 1]);
         for (inner, weights) in packed.iter().enumerate() {
             for (row, sums) in rows.iter().zip(&mut sums) {
                 let x = row[inner * self.a.1];

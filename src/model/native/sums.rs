@@ -18,6 +18,8 @@ pub(super) trait Sums: Copy {
     const PANELS: usize;
     /// The sums to begin with: as many blocks of `from`.
     fn load(from: &[Block]) -> Self;
+    /// The same from stored blocks.
+    fn begin(from: &[Weights]) -> Self;
     /// Adds to each sum the weight that one of the inputs has in its panel times `x`, rounded once.
     fn add(&mut self, x: f32, panels: &[&[Panel]], input: usize);
     /// Each sum behind what as many blocks of `first` hold.
@@ -31,9 +33,12 @@ impl Sums for Four {
 
     #[inline(always)]
     fn load(from: &[Block]) -> Four {
-        let mut sums = [[0.0; WIDTH]; PANEL];
-        sums.copy_from_slice(&from[..PANEL]);
-        sums
+        from.first_chunk().copied().unwrap_or_default()
+    }
+
+    #[inline(always)]
+    fn begin(from: &[Weights]) -> Four {
+        from.first_chunk().map_or_else(Four::default, |[a, b, c, d]| [a.0, b.0, c.0, d.0])
     }
 
     #[inline(always)]
@@ -85,6 +90,12 @@ impl<T: Sums> Sums for Pair<T> {
     fn load(from: &[Block]) -> Pair<T> {
         let (first, second) = from.split_at(T::PANELS * PANEL);
         Pair(T::load(first), T::load(second))
+    }
+
+    #[inline(always)]
+    fn begin(from: &[Weights]) -> Pair<T> {
+        let (first, second) = from.split_at(T::PANELS * PANEL);
+        Pair(T::begin(first), T::begin(second))
     }
 
     #[inline(always)]

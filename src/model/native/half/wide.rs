@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::{__m512, _mm256_loadu_si256, _mm512_cvtph_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_set1_ps, _mm512_storeu_ps};
 
-use super::super::block::{Block, WIDTH};
+use super::super::block::{Block, WIDTH, filled};
 use super::super::factor::Rows;
 use super::super::simd::Wide;
 use super::super::sums::PANEL;
@@ -33,7 +33,7 @@ impl Chains for Wide {
 #[inline]
 #[target_feature(enable = "avx512f")]
 fn chains<const ROWS: usize>(sums: &Sums, rows: &[&[f32]; ROWS], weights: &[Panel]) -> [Sums; ROWS] {
-    let rows: [&[f32]; ROWS] = std::array::from_fn(|row| &rows[row][..weights.len()]);
+    let rows: [&[f32]; ROWS] = filled(&[], |row| &rows[row][..weights.len()]);
     let mut chains = [[load(&sums[0]), load(&sums[1]), load(&sums[2]), load(&sums[3])]; ROWS];
     for (input, weights) in weights.iter().enumerate() {
         let weights = [widened(&weights[0]), widened(&weights[1]), widened(&weights[2]), widened(&weights[3])];

@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::{__m512i, _mm512_dpbusd_epi32, _mm512_loadu_si512, _mm512_set1_epi32, _mm512_setzero_si512, _mm512_storeu_si512};
 
-use super::super::block::WIDTH;
+use super::super::block::{WIDTH, filled};
 use super::super::factor::Rows;
 use super::super::simd::Vnni;
 use super::super::sums::PANEL;
@@ -33,7 +33,7 @@ impl Dots for Vnni {
 #[inline]
 #[target_feature(enable = "avx512f,avx512vnni")]
 fn dots<const ROWS: usize>(rows: &[&[Quad]; ROWS], weights: &[Panel]) -> [Sums; ROWS] {
-    let rows: [&[Quad]; ROWS] = std::array::from_fn(|row| &rows[row][..weights.len()]);
+    let rows: [&[Quad]; ROWS] = filled(&[], |row| &rows[row][..weights.len()]);
     let mut sums = [[_mm512_setzero_si512(); PANEL]; ROWS];
     for (input, weights) in weights.iter().enumerate() {
         let weights = [load(&weights[0]), load(&weights[1]), load(&weights[2]), load(&weights[3])];
