@@ -14,6 +14,7 @@ test: lint rust benches reference harness
 
 lint:
 	cargo fmt --check
+	cargo fmt --check --manifest-path benches/peers/rust/Cargo.toml
 	cargo clippy --all-targets --locked -- -D warnings
 	cargo clippy --lib --no-default-features --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --locked
@@ -55,11 +56,15 @@ models-check: $(VENV)/models.done
 # Trains the benchmark's models, times the peers that live in Python, then foretick beside ONNX Runtime: a table, and
 # target/bench/report.html. About 40 minutes; QUICK=1 a look in five. Installs scikit-learn, XGBoost, LightGBM and more.
 BENCH := target/bench
+# On the core that the others are timed on, where there is a way to say so.
+PIN = $$(command -v taskset >/dev/null && echo taskset -c $$(($$(nproc) - 1)))
 bench: $(VENV)/peers.done
 	cargo build --release --locked
 	target/release/foretick bench --export $(BENCH)/rows --models $(BENCH)/models
 	$(PY) benches/peers/train.py $(BENCH)/rows $(BENCH)/models
 	$(PY) benches/peers/peers.py $(BENCH)/rows $(BENCH)/models $(BENCH)/peers.json $(if $(QUICK),--quick)
+	$(PIN) cargo run --release --locked --quiet --manifest-path benches/peers/rust/Cargo.toml --target-dir target/peers -- \
+	  $(BENCH)/rows $(BENCH)/models $(BENCH)/peers.json $(if $(QUICK),--quick)
 	$(RUNTIME) target/release/foretick bench --peers $(if $(QUICK),--quick) --html $(BENCH)/report.html
 
 # Writes include/foretick.h from the source.

@@ -20,7 +20,7 @@ fn json_has_the_keys_that_are_documented() {
     let done = bench(&["--only", "features", "--only", "lr", "--json"]);
     assert!(done.status.success(), "{}", text(&done.stderr));
     let report: Value = serde_json::from_slice(&done.stdout).unwrap();
-    for key in ["cores", "core", "fma_gflops", "l1_gb_s", "l2_gb_s"] {
+    for key in ["cores", "core", "fma_gflops", "l1_gb_s", "l2_gb_s", "sum_1024_ns"] {
         assert!(report["machine"][key].is_number(), "machine.{key}");
     }
     let names: Vec<&str> = report["cases"].as_array().unwrap().iter().map(|case| case["name"].as_str().unwrap()).collect();

@@ -125,7 +125,7 @@ impl Case {
 }
 
 /// Everything, in the order in which it is shown.
-pub static CASES: [Case; 30] = [
+pub static CASES: [Case; 31] = [
     Case::track("decision", &DECISION, Part::Decision, "event in, 25 features, LR + RF + XGBoost + LSTM (prefix precomputed), decision out")
         .ratio(30.0)
         .p99(8e3)
@@ -136,6 +136,7 @@ pub static CASES: [Case; 30] = [
     Case::track("features", &["lr"], Part::Step, "push of an event that closes a step: 25 features"),
     Case::track("features_1000", &["lr_1000"], Part::Step, "push of an event that closes a step: 1,000 features").p50(10e3),
     Case::scorer(&["lr"], "logistic regression, 25 features").ratio(25.0),
+    Case::scorer(&["lr_1000"], "logistic regression, 1,000 features: what the order of sums costs"),
     Case::scorer(&["mlp"], "MLP 25-64-32-1").ratio(10.0),
     Case::scorer(&["rf"], "random forest, 100 trees, depth 8").ratio(18.0).cold_ratio(5.0),
     Case::batch("rf_batch", &["rf"], "random forest, 100 trees, depth 8, 64 rows a call").a_second(1e6),

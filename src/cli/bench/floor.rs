@@ -13,7 +13,14 @@ pub struct Floor {
     /// Reads, GB/s.
     pub l1_gbs: f64,
     pub l2_gbs: f64,
+    /// A sum of [`PRODUCTS`] products of f32 in whatever order is fastest, ns: what the order that all instruction sets share is beside.
+    pub sum_ns: f64,
 }
+
+/// Products of the sum that is measured.
+pub const PRODUCTS: usize = 1_024;
+/// Sums of a run.
+const SUMS: usize = 1_000;
 
 /// Bytes that lie in the first cache; the smallest of today's has 32 KB.
 const L1_BYTES: usize = 24 << 10;
@@ -43,7 +50,9 @@ impl Floor {
             let times = READ_BYTES / bytes;
             (times * bytes) as f64 / fastest_ns(|| (0..times).map(|_| level.read(black_box(&lines))).sum())
         };
-        Floor { fma_gflops: flops / fastest_ns(|| level.fma()), l1_gbs: read(L1_BYTES), l2_gbs: read(L2_BYTES) }
+        let [a, b] = [1.5, 0.5].map(|value| vec![Line([value; 16]); PRODUCTS / 16]);
+        let sum_ns = fastest_ns(|| (0..SUMS).map(|_| level.dot(black_box(&a), black_box(&b))).sum()) / SUMS as f64;
+        Floor { fma_gflops: flops / fastest_ns(|| level.fma()), l1_gbs: read(L1_BYTES), l2_gbs: read(L2_BYTES), sum_ns }
     }
 
     /// The least time that a model's run can take on this core, ns.
@@ -122,6 +131,20 @@ impl Level {
     }
 }
 
+impl Level {
+    fn dot(self, a: &[Line], b: &[Line]) -> f32 {
+        match self {
+            Level::Portable => portable::dot(a, b),
+            // SAFETY: this level is made only where the processor has AVX2 and FMA.
+            #[cfg(target_arch = "x86_64")]
+            Level::V3 => unsafe { v3::dot(a, b) },
+            // SAFETY: this level is made only where the processor has AVX-512.
+            #[cfg(target_arch = "x86_64")]
+            Level::V4 => unsafe { v4::dot(a, b) },
+        }
+    }
+}
+
 /// Loops that the compiler makes of what it has; a multiplication and an addition instead of a fused one.
 mod portable {
     use super::{CHAINS, Line, STEPS, black_box};
@@ -138,6 +161,14 @@ mod portable {
     pub fn read(lines: &[Line]) -> f32 {
         let mut sums = [0.0f32; 16];
         lines.iter().for_each(|line| sums.iter_mut().zip(&line.0).for_each(|(sum, value)| *sum += value));
+        sums.iter().sum()
+    }
+
+    pub fn dot(a: &[Line], b: &[Line]) -> f32 {
+        let mut sums = [0.0f32; 16];
+        for (a, b) in a.iter().zip(b) {
+            sums.iter_mut().zip(a.0.iter().zip(&b.0)).for_each(|(sum, (a, b))| *sum += a * b);
+        }
         sums.iter().sum()
     }
 }
@@ -174,6 +205,20 @@ macro_rules! level {
                 first(sums)
             }
 
+            #[target_feature(enable = $features)]
+            pub fn dot(a: &[Line], b: &[Line]) -> f32 {
+                let mut sums = [$set(0.0); 8];
+                for (a, b) in a.chunks_exact(8 * $lanes / 16).zip(b.chunks_exact(8 * $lanes / 16)) {
+                    for (number, sum) in sums.iter_mut().enumerate() {
+                        let place = number * $lanes;
+                        // SAFETY: 8 vectors are as long as the chunk of lines, whose start is aligned to 64 bytes.
+                        let (a, b) = unsafe { ($load(a.as_ptr().cast::<f32>().add(place)), $load(b.as_ptr().cast::<f32>().add(place))) };
+                        *sum = $fma(a, b, *sum);
+                    }
+                }
+                first(sums)
+            }
+
             /// A value that depends on all sums.
             #[target_feature(enable = $features)]
             fn first<const N: usize>(sums: [$vector; N]) -> f32 {
@@ -195,12 +240,15 @@ mod tests {
     #[test]
     fn every_level_is_measured_and_the_nearer_cache_is_faster() {
         let floor = Floor::measure();
-        assert!(floor.fma_gflops > 0.1 && floor.l1_gbs > 0.1 && floor.l2_gbs > 0.1, "{floor:?}");
+        assert!(floor.fma_gflops > 0.1 && floor.l1_gbs > 0.1 && floor.l2_gbs > 0.1 && floor.sum_ns > 1.0, "{floor:?}");
+        let lines = |value: f32| vec![Line([value; 16]); PRODUCTS / 16];
+        // Of vectors one value is looked at.
+        assert!([768.0, 96.0, 48.0].contains(&Level::best().dot(&lines(1.5), &lines(0.5))));
     }
 
     #[test]
     fn the_slower_of_reading_and_computing_is_the_floor() {
-        let floor = Floor { fma_gflops: 100.0, l1_gbs: 200.0, l2_gbs: 50.0 };
+        let floor = Floor { fma_gflops: 100.0, l1_gbs: 200.0, l2_gbs: 50.0, sum_ns: 30.0 };
         let work = |flops, bytes, resident| floor.least_ns(&Work { flops, bytes, resident });
         assert_eq!([work(1e5, 1e5, 1e4), work(1e5, 1e5, 1e6), work(1e3, 4e3, 1e4)], [1_000.0, 2_000.0, 20.0]);
     }

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::floor::PRODUCTS;
 use super::report::{Line, Machine, PeerRun, Report, Run, duration, short};
 use super::times::Figures;
 
@@ -52,7 +53,7 @@ fn machine(report: &Report) -> String {
     let quick = if report.quick { "<p class=\"bad\">Few calls (--quick): a look, not figures to keep.</p>\n" } else { "" };
     format!(
         "<p class=\"soft\">foretick {}, {}. {}, {cores} cores, timed on core {core}, {level}. An empty timed loop takes {} (taken off every figure), its p99 {}, its longest {}. \
-         The core does at most {} GFLOP/s and reads {} GB/s from its first cache, {} GB/s from its second.</p>\n\
+         The core does at most {} GFLOP/s and reads {} GB/s from its first cache, {} GB/s from its second; a sum of {PRODUCTS} products in whatever order takes it {}.</p>\n\
          <p class=\"soft\">Left to right: duration of a call, tenfold from mark to mark. Height: share of calls, tenfold too, down to one in 100,000. \
          A line marks the median, a dot p99. Figures beside a peer say how many times ours its median and p99 are; below 1 ours is slower, and it says so in red.</p>\n{quick}",
         env!("CARGO_PKG_VERSION"),
@@ -64,6 +65,7 @@ fn machine(report: &Report) -> String {
         short(floor.fma_gflops),
         short(floor.l1_gbs),
         short(floor.l2_gbs),
+        duration(floor.sum_ns),
     )
 }
 

@@ -191,7 +191,7 @@ impl Report {
             "foretick": env!("CARGO_PKG_VERSION"), "at": self.at, "quick": self.quick,
             "machine": {
                 "processor": processor, "cores": cores, "core": core, "instructions": level, "empty_loop": times(empty),
-                "fma_gflops": floor.fma_gflops, "l1_gb_s": floor.l1_gbs, "l2_gb_s": floor.l2_gbs,
+                "fma_gflops": floor.fma_gflops, "l1_gb_s": floor.l1_gbs, "l2_gb_s": floor.l2_gbs, "sum_1024_ns": floor.sum_ns,
             },
             "notes": self.notes,
             "cases": self.lines.iter().map(Line::json).collect::<Vec<_>>(),

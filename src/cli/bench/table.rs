@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::condition::Condition;
+use super::floor::PRODUCTS;
 use super::report::{Line, Machine, PeerRun, Report, Run, short};
 use super::times::Figures;
 
@@ -23,7 +24,8 @@ fn machine(machine: &Machine) -> String {
     format!(
         "{processor}, {cores} cores, timed on core {core}, {level}\n\
          an empty timed loop: p50 {} ns (taken off every figure), p99 {}, p99.9 {}, max {}\n\
-         floor of the core: {} GFLOP/s by fused multiply-adds, reads {} GB/s from the first cache, {} GB/s from the second\n",
+         floor of the core: {} GFLOP/s by fused multiply-adds, reads {} GB/s from the first cache, {} GB/s from the second\n\
+         a sum of {PRODUCTS} products in whatever order is fastest: {} ns; models sum in one order on every processor, see lr_1000\n",
         empty.p50_ns,
         empty.p99_ns,
         whole(empty.p999_ns),
@@ -31,6 +33,7 @@ fn machine(machine: &Machine) -> String {
         short(floor.fma_gflops),
         short(floor.l1_gbs),
         short(floor.l2_gbs),
+        short(floor.sum_ns),
     )
 }
 

@@ -38,41 +38,78 @@ pub(super) struct Activate<'a> {
 impl Work for Activate<'_> {
     #[inline(always)]
     fn run<R: Registers>(self) {
-        let Activate { activation, from, to } = self;
-        match activation {
-            Activation::Relu => map(from, to, |x| if x < 0.0 { 0.0 } else { x }),
-            Activation::LeakyRelu { slope } => map(from, to, |x| if x < 0.0 { slope * x } else { x }),
-            Activation::Elu { alpha, gamma } => map(from, to, |x| gamma * if x < 0.0 { alpha * exp_minus_1(x) } else { x }),
-            Activation::Sigmoid => map(from, to, sigmoid),
-            Activation::Tanh => map(from, to, tanh),
-            Activation::HardSigmoid { alpha, beta } => map(from, to, |x| clamp(alpha * x + beta, 0.0, 1.0)),
-            Activation::HardSwish => map(from, to, |x| x * clamp(x * (1.0 / 6.0) + 0.5, 0.0, 1.0)),
-            Activation::Clip { low, high } => map(from, to, |x| clamp(x, low, high)),
-            Activation::Abs => map(from, to, f32::abs),
-            Activation::Sqrt => map(from, to, f32::sqrt),
-            Activation::Reciprocal => map(from, to, |x| 1.0 / x),
-            Activation::Softsign => map(from, to, |x| x / (1.0 + x.abs())),
-            Activation::Square => map(from, to, |x| x * x),
-            Activation::Power { exponent } => map(from, to, |x| libm::pow(f64::from(x), f64::from(exponent)) as f32),
-            Activation::Softplus => map(from, to, softplus),
-            Activation::Erf => map(from, to, |x| libm::erf(f64::from(x)) as f32),
-            Activation::Log => map(from, to, |x| libm::log(f64::from(x)) as f32),
-            Activation::Gelu => map(from, to, gelu),
-            Activation::GeluTanh => map(from, to, gelu_tanh),
+        self.activation.on(Apart { from: self.from, to: self.to });
+    }
+}
+
+/// Values that a function is applied to.
+pub(super) trait Values {
+    /// The function of each.
+    fn map(self, function: impl Fn(f32) -> f32 + Copy);
+}
+
+/// Values, and where what is made of them goes.
+struct Apart<'a> {
+    from: &'a [f32],
+    to: &'a mut [f32],
+}
+
+/// Values that what is made of them takes the place of.
+pub(super) struct InPlace<'a>(pub(super) &'a mut [f32]);
+
+impl Activation {
+    /// Applied to values, in the caller's instruction set.
+    #[inline(always)]
+    pub(super) fn on(self, values: impl Values) {
+        match self {
+            Activation::Relu => values.map(|x| if x < 0.0 { 0.0 } else { x }),
+            Activation::LeakyRelu { slope } => values.map(|x| if x < 0.0 { slope * x } else { x }),
+            Activation::Elu { alpha, gamma } => values.map(|x| gamma * if x < 0.0 { alpha * exp_minus_1(x) } else { x }),
+            Activation::Sigmoid => values.map(sigmoid),
+            Activation::Tanh => values.map(tanh),
+            Activation::HardSigmoid { alpha, beta } => values.map(|x| clamp(alpha * x + beta, 0.0, 1.0)),
+            Activation::HardSwish => values.map(|x| x * clamp(x * (1.0 / 6.0) + 0.5, 0.0, 1.0)),
+            Activation::Clip { low, high } => values.map(|x| clamp(x, low, high)),
+            Activation::Abs => values.map(f32::abs),
+            Activation::Sqrt => values.map(f32::sqrt),
+            Activation::Reciprocal => values.map(|x| 1.0 / x),
+            Activation::Softsign => values.map(|x| x / (1.0 + x.abs())),
+            Activation::Square => values.map(|x| x * x),
+            Activation::Power { exponent } => values.map(|x| libm::pow(f64::from(x), f64::from(exponent)) as f32),
+            Activation::Softplus => values.map(softplus),
+            Activation::Erf => values.map(|x| libm::erf(f64::from(x)) as f32),
+            Activation::Log => values.map(|x| libm::log(f64::from(x)) as f32),
+            Activation::Gelu => values.map(gelu),
+            Activation::GeluTanh => values.map(gelu_tanh),
         }
     }
 }
 
-/// Whole blocks, then the rest as a block filled with zeros.
-#[inline(always)]
-fn map(from: &[f32], to: &mut [f32], function: impl Fn(f32) -> f32 + Copy) {
-    let (from, from_rest) = from.as_chunks::<WIDTH>();
-    let (to, to_rest) = to.as_chunks_mut::<WIDTH>();
-    for (to, from) in to.iter_mut().zip(from) {
-        *to = each(from, function);
+/// Whole blocks, then what is left value by value.
+impl Values for Apart<'_> {
+    #[inline(always)]
+    fn map(self, function: impl Fn(f32) -> f32 + Copy) {
+        let (from, from_rest) = self.from.as_chunks::<WIDTH>();
+        let (to, to_rest) = self.to.as_chunks_mut::<WIDTH>();
+        for (to, from) in to.iter_mut().zip(from) {
+            *to = each(from, function);
+        }
+        for (to, from) in to_rest.iter_mut().zip(from_rest) {
+            *to = function(*from);
+        }
     }
-    for (to, from) in to_rest.iter_mut().zip(from_rest) {
-        *to = function(*from);
+}
+
+impl Values for InPlace<'_> {
+    #[inline(always)]
+    fn map(self, function: impl Fn(f32) -> f32 + Copy) {
+        let (blocks, rest) = self.0.as_chunks_mut::<WIDTH>();
+        for block in blocks {
+            *block = each(block, function);
+        }
+        for value in rest {
+            *value = function(*value);
+        }
     }
 }
 

@@ -13,6 +13,7 @@ use crate::model::native::Carried;
 use crate::model::onnx_ir::{Graph, ML, Node, Tensor};
 use crate::model::precision::Precision;
 use carry::States;
+use fuse::fuse;
 
 mod arithmetic;
 mod attention;
@@ -23,6 +24,7 @@ mod convolution;
 mod dense;
 mod fold;
 mod functions;
+mod fuse;
 mod known;
 mod moves;
 mod numbers;
@@ -279,6 +281,7 @@ impl<'a> Builder<'a> {
         }
         let carries = self.finish_carried(&mut ports, &mut places)?;
         let (inputs, input_width, scratch_len) = (self.inputs, self.input_width, self.scratch_len);
+        fuse(&mut self.steps, &places);
         let outputs = places.iter().zip(&ports).map(|(place, port): (&Place, &Port)| (*place, port.width()));
         let wanted = demanded(&self.steps, outputs, scratch_len);
         self.steps.iter_mut().zip(wanted).for_each(|(step, wanted)| step.wanted = wanted);

@@ -9,7 +9,8 @@ pub(super) fn family(plan: &Plan) -> &'static str {
     let found: Vec<&str> = plan.steps.iter().filter_map(|step| kind(&step.kernel)).collect();
     let first = KINDS.into_iter().find(|kind| found.contains(kind)).unwrap_or("arithmetic");
     // One dense layer without anything between it and the output is a linear model.
-    let hidden = found.iter().filter(|kind| **kind == "mlp").count() > 1 || plan.steps.iter().any(|step| matches!(step.kernel, Kernel::Activation(_)));
+    let hidden = found.iter().filter(|kind| **kind == "mlp").count() > 1
+        || plan.steps.iter().any(|step| matches!(step.kernel, Kernel::Activation(_) | Kernel::Dense { then: Some(_), .. }));
     if first == "mlp" && !hidden { "linear" } else { first }
 }
 

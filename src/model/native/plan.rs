@@ -90,10 +90,11 @@ pub(super) enum Kernel {
         yes: Place,
         no: Place,
     },
-    /// So many rows times a matrix.
+    /// So many rows times a matrix; of one row, then a function of each output.
     Dense {
         matrix: Matrix,
         rows: usize,
+        then: Option<Activation>,
     },
     Conv(Conv),
     Lstm(Lstm),
@@ -128,7 +129,7 @@ impl Kernel {
     pub(super) fn cost(&self) -> u64 {
         let product = |factors: &[usize]| factors.iter().fold(1_u64, |product, factor| product.saturating_mul(*factor as u64));
         match self {
-            Kernel::Dense { matrix, rows } => product(&[*rows, matrix.inputs(), matrix.outputs()]),
+            Kernel::Dense { matrix, rows, .. } => product(&[*rows, matrix.inputs(), matrix.outputs()]),
             Kernel::Conv(conv) => product(&[conv.windows, conv.kernel, conv.channels / conv.groups.len(), conv.filters()]),
             Kernel::Lstm(layer) => product(&[layer.size.steps, layer.size.features + layer.size.hidden, layer.input.outputs()]),
             Kernel::Gru(layer) => product(&[layer.size.steps, layer.size.features + layer.size.hidden, layer.input.outputs()]),

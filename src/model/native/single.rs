@@ -4,6 +4,7 @@
 //! one from the bias on and the others from 0; then chain 0 + 1, 2 + 3, and both. Layers over several rows have one chain an output
 //! (`matrix.rs`). Which of both a layer has follows from the graph alone.
 
+use super::activation::{Activation, InPlace};
 use super::block::{Block, WIDTH, Weights, both};
 use super::matrix::Matrix;
 use super::simd::Work;
@@ -11,9 +12,10 @@ use super::sums::{PANEL, Registers, add};
 
 const CHAINS: usize = 4;
 
-/// A row times a matrix.
+/// A row times a matrix, and a function of each output.
 pub(super) struct Single<'a> {
     pub(super) matrix: &'a Matrix,
+    pub(super) then: Option<Activation>,
     pub(super) from: &'a [f32],
     pub(super) to: &'a mut [f32],
 }
@@ -21,7 +23,7 @@ pub(super) struct Single<'a> {
 impl Work for Single<'_> {
     #[inline(always)]
     fn run<R: Registers>(self) {
-        let Single { matrix, from, to } = self;
+        let Single { matrix, then, from, to } = self;
         let (panels, rest) = (matrix.panels() * PANEL * WIDTH, matrix.rest());
         let (whole, behind) = to.split_at_mut(panels.min(to.len()));
         for (panel, to) in whole.chunks_mut(PANEL * WIDTH).enumerate() {
@@ -33,6 +35,9 @@ impl Work for Single<'_> {
             2 => some::<R, 2>(matrix.rest_weights(), matrix.biases(first), from, behind),
             3 => some::<R, 3>(matrix.rest_weights(), matrix.biases(first), from, behind),
             _ => (),
+        }
+        if let Some(activation) = then {
+            activation.on(InPlace(to));
         }
     }
 }
@@ -121,7 +126,7 @@ mod tests {
                 };
                 for level in Level::available() {
                     let mut to = vec![f32::NAN; outputs];
-                    level.run(Single { matrix: &matrix, from: &from, to: &mut to });
+                    level.run(Single { matrix: &matrix, then: None, from: &from, to: &mut to });
                     for (output, ours) in to.iter().enumerate() {
                         assert_eq!(ours.to_bits(), expected(output).to_bits(), "{level:?} {inputs} {outputs} {output}");
                     }

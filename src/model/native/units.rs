@@ -104,7 +104,7 @@ impl Step {
         match &self.kernel {
             Kernel::Conv(conv) => level.run(ConvRun { conv, windows: units, from, scratch: extra, to }),
             Kernel::Pool(pool) if in_parts => to.chunks_exact_mut(pool.columns).zip(units).for_each(|(to, window)| pool.window(window, from, to)),
-            Kernel::Dense { matrix, rows: 1 } => level.run(Single { matrix, from, to }),
+            Kernel::Dense { matrix, rows: 1, then } => level.run(Single { matrix, then: *then, from, to }),
             Kernel::Dense { matrix, .. } => {
                 let from = &from[units.start * matrix.inputs()..units.end * matrix.inputs()];
                 let (walk, lay) = (Walk::plain(units.len(), matrix.inputs()), Lay { stride: matrix.outputs(), start: 0 });

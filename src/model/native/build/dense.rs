@@ -39,7 +39,7 @@ impl<'a> Builder<'a> {
             return Err(faulty(format!("Gemm reads a value with dimensions {:?}, which is no table", value.shape())));
         }
         let shape = given(value.shape(), &weights, matrix.outputs());
-        let slot = self.push(Kernel::Dense { matrix, rows }, &value, shape)?;
+        let slot = self.push(Kernel::Dense { matrix, rows, then: None }, &value, shape)?;
         self.name(node, 0, slot);
         Ok(())
     }
