@@ -87,12 +87,26 @@ fn note(member: &Member, ran: Result<(), Status>, out: &[f32], compute_ns: u32, 
 
 /// Works out what the next step can be known by, of every member that can, from the rows of the newest one.
 pub(super) fn prepare(instances: &mut Instances, ahead: &mut WorkedAhead, rows: Rows<'_>) {
-    let Instances { generation, input, .. } = instances;
-    for (number, member) in generation.bundle.members.iter().enumerate() {
+    let Instances { generation, input, members, out, .. } = instances;
+    let bundle = &generation.bundle;
+    let mut any = false;
+    for (number, member) in bundle.members.iter().enumerate() {
         if let Some(ahead) = ahead.of(number) {
-            ahead.prepare(read_rows(&generation.bundle.schema, rows, &mut input[..member.backend.input_width()]));
+            ahead.prepare(read_rows(&bundle.schema, rows, &mut input[..member.backend.input_width()]));
+            any = true;
         }
     }
+    // What was read for that has driven the other models' weights out of the nearest caches: a run on the newest row, whose outputs
+    // nobody reads, brings back what the next row will mostly read too.
+    for (member, instance) in bundle.members.iter().zip(members).filter(|(member, _)| any && is_small(member)) {
+        let (input, out) = (&mut input[..member.backend.input_width()], &mut out[..member.backend.output_width()]);
+        let _ = instance.run(read_rows(&bundle.schema, rows, input), out);
+    }
+}
+
+/// A native model of one row, which carries nothing from run to run.
+fn is_small(member: &Member) -> bool {
+    member.spec.input == InputShape::Row && member.backend.bits() == backend::NATIVE
 }
 
 /// What a member reads: rows, or the values of members before it. Without one of those it has the status of who owes it.

@@ -51,6 +51,17 @@ impl Matrix {
         Ok(matrix)
     }
 
+    /// Takes terms, one an output or one for all, as the biases of a matrix that has none; whether they are such, and finite.
+    pub(super) fn take_bias(&mut self, terms: &[f32]) -> bool {
+        let fits = [1, self.outputs].contains(&terms.len()) && terms.iter().all(|term| term.is_finite());
+        let has_none = self.bias.iter().flat_map(|block| block.0).all(|bias| bias == 0.0);
+        if fits && has_none {
+            let biases = self.bias.iter_mut().flat_map(|block| &mut block.0).take(self.outputs);
+            biases.zip(terms.iter().cycle()).for_each(|(bias, term)| *bias = *term);
+        }
+        fits && has_none
+    }
+
     pub(super) fn inputs(&self) -> usize {
         self.inputs
     }
