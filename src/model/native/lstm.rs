@@ -100,27 +100,27 @@ struct Step<'a> {
 impl Lstm {
     #[inline(always)]
     fn step<R: Registers>(&self, state: &Matrix, mut step: Step<'_>) {
-        let first = self.units::<R::Alone>(state, 0, &mut step);
-        self.units::<Four>(state, first, &mut step);
+        let first = self.units::<R, R::Alone>(state, 0, &mut step);
+        self.units::<R, Four>(state, first, &mut step);
     }
 
     /// The state's part of all gates first.
     #[inline(always)]
     fn step_apart<R: Registers>(&self, step: Step<'_>, known: &mut [f32], room: &mut [f32]) {
         self.know::<R>(1, step.before, known, room);
-        self.move_on(step.projected, known.as_chunks().0, step.after, step.cell);
+        self.move_on::<R>(step.projected, known.as_chunks().0, step.after, step.cell);
     }
 
     /// As many times `S` panels of gates, one for each block of units, as there are from block `first` on; the block behind them.
     #[inline(always)]
-    fn units<S: Sums>(&self, state: &Matrix, mut first: usize, step: &mut Step<'_>) -> usize {
+    fn units<R: Registers, S: Sums>(&self, state: &Matrix, mut first: usize, step: &mut Step<'_>) -> usize {
         let before = &step.before[..self.size.hidden];
         while first + S::PANELS <= step.cell.len() {
             let mut gates = ZEROS;
-            state.chain(S::load(&ZEROS), before, first).behind(&step.projected[first * GATES..]).store(&mut gates);
+            state.chain::<R, S>(S::load(&ZEROS), before, first).behind(&step.projected[first * GATES..]).store(&mut gates);
             let places = step.cell[first..first + S::PANELS].iter_mut().zip(&mut step.after[first..first + S::PANELS]);
             for (gates, (cell, after)) in gates.as_chunks::<GATES>().0.iter().zip(places) {
-                move_on(gates, cell, after);
+                R::part(MoveOn { gates, cell, after });
             }
             first += S::PANELS;
         }
@@ -149,21 +149,30 @@ impl Lstm {
 
     /// The next state and cell, from both parts of the gates.
     #[inline(always)]
-    pub(super) fn move_on(&self, projected: &[Block], known: &[Block], state: &mut [Block], cell: &mut [Block]) {
+    pub(super) fn move_on<R: Registers>(&self, projected: &[Block], known: &[Block], state: &mut [Block], cell: &mut [Block]) {
         let gates = projected.as_chunks::<GATES>().0.iter().zip(known.as_chunks::<GATES>().0);
         for ((projected, known), (cell, state)) in gates.zip(cell.iter_mut().zip(state)) {
-            let gates = std::array::from_fn(|gate| both(&projected[gate], &known[gate], |projected, known| projected + known));
-            move_on(&gates, cell, state);
+            let gates: [Block; GATES] = std::array::from_fn(|gate| both(&projected[gate], &known[gate], |projected, known| projected + known));
+            R::part(MoveOn { gates: &gates, cell, after: state });
         }
     }
 }
 
 /// The new cell and state of a block of units.
-#[inline(always)]
-fn move_on([input, output, forget, fresh]: &[Block; GATES], cell: &mut Block, after: &mut Block) {
-    let added = both(input, fresh, |input, fresh| sigmoid(input) * tanh(fresh));
-    let kept = both(forget, cell, |forget, cell| sigmoid(forget) * cell);
-    *cell = both(&kept, &added, |kept, added| kept + added);
-    let shown = each(cell, tanh);
-    *after = both(output, &shown, |output, shown| sigmoid(output) * shown);
+struct MoveOn<'a> {
+    gates: &'a [Block; GATES],
+    cell: &'a mut Block,
+    after: &'a mut Block,
+}
+
+impl Work for MoveOn<'_> {
+    #[inline(always)]
+    fn run<R: Registers>(self) {
+        let MoveOn { gates: [input, output, forget, fresh], cell, after } = self;
+        let added = both(input, fresh, |input, fresh| sigmoid(input) * tanh(fresh));
+        let kept = both(forget, cell, |forget, cell| sigmoid(forget) * cell);
+        *cell = both(&kept, &added, |kept, added| kept + added);
+        let shown = each(cell, tanh);
+        *after = both(output, &shown, |output, shown| sigmoid(output) * shown);
+    }
 }

@@ -79,7 +79,7 @@ struct Products<'a> {
 impl Work for Products<'_> {
     #[inline(always)]
     fn run<R: Registers>(self) {
-        self.matrix.product(self.rows);
+        self.matrix.product::<R>(self.rows);
     }
 }
 
