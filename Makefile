@@ -26,10 +26,11 @@ rust: $(VENV)/tests.done $(NODE)/tests.done
 benches: $(VENV)/tests.done
 	$(RUNTIME) cargo test --locked --benches
 
-# The independent reference of the features: its own tests, then the engine against it on recorded data.
+# The independent reference of the features: its own tests, then the engine against it on recorded data. The command is the one that the
+# Rust tests have built: `cargo build` would build it, and what it needs, anew, as the tests' needs turn more features on.
 reference: $(VENV)/tests.done
 	$(PY) tests/reference/self_test.py
-	cargo build --locked
+	cargo test --no-run --locked --test cli
 	FORETICK=target/debug/foretick $(PY) tests/reference/recorded_check.py
 
 # What runs the long proofs, tried on small ones.

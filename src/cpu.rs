@@ -58,7 +58,7 @@ impl Level {
     #[inline]
     pub(crate) fn run_loops(self, work: impl Loops) {
         match self.0 {
-            Set::Portable => work.run::<false>(),
+            Set::Portable => portable(work),
             // SAFETY: a `Level` of this set is made only where the processor has been asked for the set's features.
             #[cfg(target_arch = "x86_64")]
             Set::V3 => unsafe { v3(work) },
@@ -72,8 +72,70 @@ impl Level {
 /// Loops that are compiled for every level. Implementations are `#[inline(always)]`, or they would be compiled for the portable
 /// level only.
 pub(crate) trait Loops {
-    /// Does it all; `WIDE` where there are 32 registers of 64 bytes.
-    fn run<const WIDE: bool>(self);
+    /// Does it all.
+    fn run<I: Instructions>(self);
+}
+
+/// What loops may ask of the instructions that they are compiled for. Only [`Level::run_loops`] names one, to loops that then run with
+/// these instructions.
+pub(crate) trait Instructions {
+    /// There are 32 registers of 64 bytes.
+    #[cfg(target_arch = "x86_64")]
+    const WIDE: bool;
+    /// A multiplication and an addition that are rounded once are an instruction, not a call.
+    const FUSED: bool;
+    /// Runs other loops with these instructions, by a call: wherever they are part of others they are compiled once.
+    fn call(work: impl Loops);
+}
+
+/// What every processor of the target has.
+enum Portable {}
+
+impl Instructions for Portable {
+    #[cfg(target_arch = "x86_64")]
+    const WIDE: bool = false;
+    // A processor that is not listed may have one: then it loses speed, and no bit.
+    const FUSED: bool = cfg!(any(target_feature = "fma", target_arch = "aarch64"));
+
+    #[inline(always)]
+    fn call(work: impl Loops) {
+        portable(work);
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+enum V3 {}
+
+#[cfg(target_arch = "x86_64")]
+impl Instructions for V3 {
+    const WIDE: bool = false;
+    const FUSED: bool = true;
+
+    #[inline(always)]
+    fn call(work: impl Loops) {
+        // SAFETY: the caller's loops run with this set's instructions already.
+        unsafe { v3(work) }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+enum V4 {}
+
+#[cfg(target_arch = "x86_64")]
+impl Instructions for V4 {
+    const WIDE: bool = true;
+    const FUSED: bool = true;
+
+    #[inline(always)]
+    fn call(work: impl Loops) {
+        // SAFETY: as above.
+        unsafe { v4(work) }
+    }
+}
+
+#[cfg_attr(target_arch = "x86_64", inline(never))]
+fn portable(work: impl Loops) {
+    work.run::<Portable>();
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -91,11 +153,11 @@ fn has_v4() -> bool {
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma,bmi1,bmi2,f16c,lzcnt,movbe")]
 fn v3(work: impl Loops) {
-    work.run::<false>();
+    work.run::<V3>();
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma,bmi1,bmi2,f16c,lzcnt,movbe,avx512f,avx512bw,avx512cd,avx512dq,avx512vl")]
 fn v4(work: impl Loops) {
-    work.run::<true>();
+    work.run::<V4>();
 }

@@ -24,6 +24,18 @@ from pathlib import Path
 
 # Only where it is missing: an update in the middle of proofs is another compiler, and builds everything anew.
 NIGHTLY = "cargo +nightly miri --version || rustup toolchain install nightly --profile minimal -c miri -c rust-src"
+# Said rather than done: these change the machine's packages.
+AARCH64 = (
+    "rustup target list --installed | grep -qx aarch64-unknown-linux-gnu && type aarch64-linux-gnu-gcc qemu-aarch64"
+    " || { echo 'aarch64 needs ARM to build for, link for and run on:"
+    " rustup target add aarch64-unknown-linux-gnu; apt-get install gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user'; false; }"
+)
+FOR_AARCH64 = (
+    "CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc"
+    " CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER='qemu-aarch64 -L /usr/aarch64-linux-gnu'"
+    " CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUSTFLAGS='-D warnings'"
+)
+ON_AARCH64 = f"{FOR_AARCH64} CARGO_BUILD_TARGET=aarch64-unknown-linux-gnu CARGO_TARGET_DIR=target/aarch64"
 # A part that takes longer hangs; none should take half of it.
 MOST_S = 3_600
 FIGURES = 12
@@ -69,6 +81,19 @@ PARTS = (
             "FORETICK_ASAN=1 ASAN_OPTIONS=detect_leaks=0 FORETICK_STORM=20 cargo test --locked --test hosts c_programs -- --nocapture",
         ),
         r"^test result: |rounds in",
+    ),
+    Part(
+        "aarch64",
+        "On ARM, by emulation: recorded calls give the bits that they give here; kernels, features, the C boundary and C programs pass their tests.",
+        (
+            AARCH64,
+            f"{ON_AARCH64} cargo build --lib --locked",
+            f"{ON_AARCH64} cargo build --lib --no-default-features --locked",
+            f"{ON_AARCH64} cargo test --lib --no-default-features --locked -- features:: model:: types:: ffi:: cpu:: sync::",
+            f"{ON_AARCH64} cargo test --no-default-features --features cli --test vectors --test native_models --test features --locked",
+            f"{FOR_AARCH64} FORETICK_AARCH64=1 cargo test --locked --test c_programs --"
+            " constants_are structs_of stale_are_refused wrong_calls a_whole_life links_polls",
+        ),
     ),
     Part(
         "hot",

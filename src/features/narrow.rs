@@ -2,7 +2,7 @@
 //!
 //! Features are told apart by bits: one is on where the value is there. Blocks reach past the last feature; there all bits are off.
 
-use crate::cpu::Loops;
+use crate::cpu::{Instructions, Loops};
 use crate::features::row::RowFacts;
 use crate::features::scale::{Fixed, Stats};
 
@@ -93,7 +93,7 @@ pub struct Settle<'r> {
 
 impl Loops for Settle<'_> {
     #[inline(always)]
-    fn run<const WIDE: bool>(self) {
+    fn run<I: Instructions>(self) {
         let blocks = self.raw.iter_mut().zip(&mut *self.scaled).zip(self.scales.shift.iter().zip(&self.scales.divisor));
         for (block, ((raw, scaled), (shift, divisor))) in blocks.enumerate() {
             let (was, mut on, from) = (flags(bits_of(self.valid, block)), [0; LANES], *raw);
@@ -174,7 +174,7 @@ pub struct Narrow<'r, 'w> {
 
 impl Loops for Narrow<'_, '_> {
     #[inline(always)]
-    fn run<const WIDE: bool>(self) {
+    fn run<I: Instructions>(self) {
         let Narrow { scaled, trained, row } = self;
         for (block, (scaled, (low, high))) in scaled.iter().zip(trained.low.iter().zip(&trained.high)).enumerate() {
             row.put(block, scaled, low, high);

@@ -10,7 +10,7 @@ mod short;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use crate::cpu::{Level, Loops};
+use crate::cpu::{Instructions, Level, Loops};
 use crate::features::history::{Column, History, Needs};
 use crate::features::recent::{Recent, Row};
 use crate::ingest::book::RoleBook;
@@ -197,7 +197,7 @@ struct Update<'s> {
 
 impl Loops for Update<'_> {
     #[inline(always)]
-    fn run<const WIDE: bool>(self) {
+    fn run<I: Instructions>(self) {
         let Shared { recent, shorts, extremes, longs, table, .. } = self.shared;
         shorts.iter().for_each(|short| short.update(recent, table));
         extremes::update(extremes, recent, table);

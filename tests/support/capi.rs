@@ -14,6 +14,11 @@ pub fn is_sanitized() -> bool {
     std::env::var_os("FORETICK_ASAN").is_some()
 }
 
+/// Whether libraries and C programs are built for ARM, and the programs run by qemu: `FORETICK_AARCH64` says so.
+fn is_aarch64() -> bool {
+    std::env::var_os("FORETICK_AARCH64").is_some()
+}
+
 /// The libraries as they were built.
 struct Built {
     folder: PathBuf,
@@ -33,6 +38,10 @@ fn built() -> &'static Built {
 
 fn plain() -> (Command, &'static str) {
     let mut cargo = Command::new(env!("CARGO"));
+    if is_aarch64() {
+        cargo.args(["rustc", "--target", "aarch64-unknown-linux-gnu", "--target-dir", "target/aarch64"]);
+        return (cargo, "target/aarch64/aarch64-unknown-linux-gnu/debug");
+    }
     cargo.args(["rustc", "--target-dir", "target/capi"]);
     (cargo, "target/capi/debug")
 }
@@ -89,9 +98,10 @@ pub fn shared(folder: &Path) -> PathBuf {
 pub fn program(name: &str, folder: &Path, is_shared: bool, extra: &[&str]) -> PathBuf {
     let program = folder.join(if is_shared { format!("{name}_shared") } else { name.to_owned() });
     let object = program.with_extension("o");
-    let mut compile = compiler("cc", "c11");
+    let cc = if is_aarch64() { "aarch64-linux-gnu-gcc" } else { "cc" };
+    let mut compile = compiler(cc, "c11");
     compile.args(["-g", "-pthread", "-I"]).arg(folder).args(extra).arg("-c").arg(source(&format!("{name}.c"))).arg("-o").arg(&object);
-    let mut link = Command::new("cc");
+    let mut link = Command::new(cc);
     link.args(["-pthread"]).args(extra).arg(&object).arg("-o").arg(&program);
     if is_sanitized() {
         compile.args(["-fsanitize=address", "-fno-omit-frame-pointer"]);
@@ -105,7 +115,16 @@ pub fn program(name: &str, folder: &Path, is_shared: bool, extra: &[&str]) -> Pa
     }
     succeed(&mut compile);
     succeed(&mut link);
-    program
+    if is_aarch64() { emulated(&program) } else { program }
+}
+
+/// A command that runs a program for ARM.
+fn emulated(program: &Path) -> PathBuf {
+    let command = program.with_extension("sh");
+    let text = format!("#!/bin/sh\nexec qemu-aarch64 -L /usr/aarch64-linux-gnu '{}' \"$@\"\n", program.display());
+    std::fs::write(&command, text).expect("the folder can be written");
+    succeed(Command::new("chmod").arg("+x").arg(&command));
+    command
 }
 
 /// AddressSanitizer's library of the Rust compiler. The C compiler's calls into it are the same, its own library is not:

@@ -50,6 +50,14 @@ pub(super) fn both(a: &Block, b: &Block, function: impl Fn(f32, f32) -> f32) -> 
     to
 }
 
+/// Adds to each sum its weight times `x`, rounded once.
+#[inline(always)]
+pub(super) fn fused(sums: &mut Block, x: f32, weights: &Block) {
+    for (sum, weight) in sums.iter_mut().zip(weights) {
+        *sum = weight.mul_add(x, *sum);
+    }
+}
+
 /// x between both bounds. NaN stays NaN.
 #[inline(always)]
 pub(super) fn clamp(x: f32, low: f32, high: f32) -> f32 {

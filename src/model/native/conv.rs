@@ -75,7 +75,7 @@ impl Work for ConvRun<'_> {
                 start: group * channels,
             };
             let lay = Lay { stride: conv.filters(), start: group * filters };
-            Product { matrix, from, walk, to, lay }.run::<R>();
+            R::part(Product { matrix, from, walk, to, lay });
         }
     }
 }

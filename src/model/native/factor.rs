@@ -3,7 +3,7 @@
 use super::half::Half;
 use super::int8::Int8;
 use super::matrix::{Lay, Matrix, Product, Walk};
-use super::simd::{Level, Work};
+use super::simd::Level;
 use super::sums::Registers;
 use crate::error::Result;
 use crate::model::precision::Precision;
@@ -103,10 +103,10 @@ impl Factor {
         match self {
             Factor::F32(matrix) => {
                 let Rows { count, stride, from, to, lay, .. } = rows;
-                Product { matrix, from, walk: Walk { stride, ..Walk::plain(count, 0) }, to, lay }.run::<R>();
+                R::part(Product { matrix, from, walk: Walk { stride, ..Walk::plain(count, 0) }, to, lay });
             }
-            Factor::Fp16(matrix) => matrix.product(rows),
-            Factor::Int8(matrix) => matrix.product(rows),
+            Factor::Fp16(matrix) => matrix.product::<R>(rows),
+            Factor::Int8(matrix) => matrix.product::<R>(rows),
         }
     }
 }

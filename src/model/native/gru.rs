@@ -106,8 +106,8 @@ struct Step<'a> {
 impl Gru {
     #[inline(always)]
     fn step<R: Registers>(&self, early: &Matrix, candidate: &Matrix, mut step: Step<'_>) {
-        self.gates::<R::Alone>(early, &mut step);
-        self.states(candidate, &mut step);
+        self.gates::<R, R::Alone>(early, &mut step);
+        self.states::<R>(candidate, &mut step);
     }
 
     /// The state's part of all gates first.
@@ -115,40 +115,40 @@ impl Gru {
     fn step_apart<R: Registers>(&self, step: Step<'_>, known: &mut [f32], room: &mut [f32]) {
         self.know::<R>(1, step.before.as_flattened(), known, room);
         step.after.copy_from_slice(step.before);
-        self.move_on(step.projected, known.as_chunks().0, step.after);
+        self.move_on::<R>(step.projected, known.as_chunks().0, step.after);
     }
 
     /// Update and reset.
     #[inline(always)]
-    fn gates<S: Sums>(&self, early: &Matrix, step: &mut Step<'_>) {
+    fn gates<R: Registers, S: Sums>(&self, early: &Matrix, step: &mut Step<'_>) {
         let before = &step.before.as_flattened()[..self.size.hidden];
         let mut panel = 0;
         while panel + S::PANELS <= early.panels() {
             let mut gates = ZEROS;
-            early.chain(S::load(&ZEROS), before, panel).store(&mut gates);
-            self.open(&gates[..S::PANELS * PANEL], panel * PANEL / EARLY, step);
+            early.chain::<R, S>(S::load(&ZEROS), before, panel).store(&mut gates);
+            self.open::<R>(&gates[..S::PANELS * PANEL], panel * PANEL / EARLY, step);
             panel += S::PANELS;
         }
         while panel < early.panels() {
             let mut gates = ZEROS;
-            early.chain(Four::load(&ZEROS), before, panel).store(&mut gates);
-            self.open(&gates[..PANEL], panel * PANEL / EARLY, step);
+            early.chain::<R, Four>(Four::load(&ZEROS), before, panel).store(&mut gates);
+            self.open::<R>(&gates[..PANEL], panel * PANEL / EARLY, step);
             panel += 1;
         }
         // An odd block of units has half a panel of gates.
         if self.size.blocks() % EARLY == 1 {
-            let gates = early.chain_rest([ZEROS[0]; EARLY], before, 0, 0);
-            self.open(&gates, panel * PANEL / EARLY, step);
+            let gates = early.chain_rest::<R, EARLY>([ZEROS[0]; EARLY], before, 0, 0);
+            self.open::<R>(&gates, panel * PANEL / EARLY, step);
         }
     }
 
     /// Opens the gates of the blocks of units from `first` on, from the state's part of them.
     #[inline(always)]
-    fn open(&self, known: &[Block], first: usize, step: &mut Step<'_>) {
+    fn open<R: Registers>(&self, known: &[Block], first: usize, step: &mut Step<'_>) {
         for (unit, [update, reset]) in known.as_chunks::<EARLY>().0.iter().enumerate() {
             let at = first + unit;
-            step.update[at] = gate(&step.projected[at * GATES], update);
-            step.reset[at] = gate(&step.projected[at * GATES + 1], reset);
+            step.update[at] = gate::<R>(&step.projected[at * GATES], update);
+            step.reset[at] = gate::<R>(&step.projected[at * GATES + 1], reset);
             if !self.linear_before_reset {
                 step.reset[at] = both(&step.reset[at], &step.before[at], |reset, before| reset * before);
             }
@@ -157,19 +157,19 @@ impl Gru {
 
     /// Candidates and new states.
     #[inline(always)]
-    fn states(&self, candidate: &Matrix, step: &mut Step<'_>) {
+    fn states<R: Registers>(&self, candidate: &Matrix, step: &mut Step<'_>) {
         let hidden = self.size.hidden;
         let from = if self.linear_before_reset { &step.before.as_flattened()[..hidden] } else { &step.reset.as_flattened()[..hidden] };
         let panels = candidate.panels();
         for panel in 0..panels {
-            let sums = candidate.chain(self.begun::<PANEL>(candidate, panel * PANEL, step), from, panel);
+            let sums = candidate.chain::<R, Four>(self.begun::<PANEL>(candidate, panel * PANEL, step), from, panel);
             for (unit, sum) in sums.iter().enumerate() {
-                step.after[panel * PANEL + unit] = self.moved_on(panel * PANEL + unit, sum, step);
+                step.after[panel * PANEL + unit] = self.moved_on::<R>(panel * PANEL + unit, sum, step);
             }
         }
         for unit in panels * PANEL..self.size.blocks() {
-            let [sum] = candidate.chain_rest(self.begun::<1>(candidate, unit, step), from, 0, unit - panels * PANEL);
-            step.after[unit] = self.moved_on(unit, &sum, step);
+            let [sum] = candidate.chain_rest::<R, 1>(self.begun::<1>(candidate, unit, step), from, 0, unit - panels * PANEL);
+            step.after[unit] = self.moved_on::<R>(unit, &sum, step);
         }
     }
 
@@ -188,16 +188,31 @@ impl Gru {
 
     /// The new state of a block of units from its candidates' sums.
     #[inline(always)]
-    fn moved_on(&self, at: usize, sum: &Block, step: &Step<'_>) -> Block {
+    fn moved_on<R: Registers>(&self, at: usize, sum: &Block, step: &Step<'_>) -> Block {
         let sum = if self.linear_before_reset { scaled(&step.reset[at], sum, &step.projected[at * GATES + EARLY]) } else { *sum };
-        next(&step.before[at], &step.update[at], &sum)
+        next::<R>(&step.before[at], &step.update[at], &sum)
     }
 }
 
 /// A gate from the inputs' part and the state's.
 #[inline(always)]
-fn gate(projected: &Block, known: &Block) -> Block {
-    both(projected, known, |projected, known| sigmoid(projected + known))
+fn gate<R: Registers>(projected: &Block, known: &Block) -> Block {
+    let mut to = [0.0; WIDTH];
+    R::part(Gate { projected, known, to: &mut to });
+    to
+}
+
+struct Gate<'a> {
+    projected: &'a Block,
+    known: &'a Block,
+    to: &'a mut Block,
+}
+
+impl Work for Gate<'_> {
+    #[inline(always)]
+    fn run<R: Registers>(self) {
+        *self.to = both(self.projected, self.known, |projected, known| sigmoid(projected + known));
+    }
 }
 
 /// A candidate's sum where the reset gate scales the state's part.
@@ -209,11 +224,27 @@ fn scaled(reset: &Block, known: &Block, projected: &Block) -> Block {
 
 /// The next state of a block of units.
 #[inline(always)]
-fn next(before: &Block, update: &Block, sum: &Block) -> Block {
-    let candidate = each(sum, tanh);
-    let moved = both(before, &candidate, |before, candidate| before - candidate);
-    let kept = both(update, &moved, |update, moved| update * moved);
-    both(&kept, &candidate, |kept, candidate| kept + candidate)
+fn next<R: Registers>(before: &Block, update: &Block, sum: &Block) -> Block {
+    let mut to = [0.0; WIDTH];
+    R::part(Next { before, update, sum, to: &mut to });
+    to
+}
+
+struct Next<'a> {
+    before: &'a Block,
+    update: &'a Block,
+    sum: &'a Block,
+    to: &'a mut Block,
+}
+
+impl Work for Next<'_> {
+    #[inline(always)]
+    fn run<R: Registers>(self) {
+        let candidate = each(self.sum, tanh);
+        let moved = both(self.before, &candidate, |before, candidate| before - candidate);
+        let kept = both(self.update, &moved, |update, moved| update * moved);
+        *self.to = both(&kept, &candidate, |kept, candidate| kept + candidate);
+    }
 }
 
 /// For layers that are `linear_before_reset`: where the reset gate scales the state itself, the candidate's part waits for the inputs.
@@ -239,12 +270,12 @@ impl Gru {
 
     /// The next state, from both parts of the gates.
     #[inline(always)]
-    pub(super) fn move_on(&self, projected: &[Block], known: &[Block], state: &mut [Block]) {
+    pub(super) fn move_on<R: Registers>(&self, projected: &[Block], known: &[Block], state: &mut [Block]) {
         let (early, candidates) = known.split_at(EARLY * self.size.blocks());
         let gates = projected.as_chunks::<GATES>().0.iter().zip(early.as_chunks::<EARLY>().0).zip(candidates);
         for ((([update, reset, fresh], [known_update, known_reset]), candidate), state) in gates.zip(state) {
-            let sum = scaled(&gate(reset, known_reset), candidate, fresh);
-            *state = next(state, &gate(update, known_update), &sum);
+            let sum = scaled(&gate::<R>(reset, known_reset), candidate, fresh);
+            *state = next::<R>(state, &gate::<R>(update, known_update), &sum);
         }
     }
 }

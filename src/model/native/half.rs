@@ -7,10 +7,10 @@ mod wide;
 
 use super::block::{Block, WIDTH, blocks, filled};
 use super::factor::{Rows, Stored};
-use super::simd::Level;
 #[cfg(target_arch = "x86_64")]
 use super::simd::Wide;
-use super::sums::{MOST_ROWS, PANEL};
+use super::simd::{Level, Work};
+use super::sums::{MOST_ROWS, PANEL, Registers};
 use super::unable;
 use crate::error::Result;
 
@@ -64,6 +64,19 @@ impl Chains for Plain {
     }
 }
 
+/// One run by [`Plain`].
+struct PlainRun<'a> {
+    matrix: &'a Half,
+    rows: Rows<'a>,
+}
+
+impl Work for PlainRun<'_> {
+    #[inline(always)]
+    fn run<R: Registers>(self) {
+        self.matrix.run(Plain, self.rows);
+    }
+}
+
 impl Half {
     /// Rounds stored weights, whose outputs come in whole blocks.
     #[cfg_attr(not(target_arch = "x86_64"), allow(unused_variables, reason = "other processors have one level"))]
@@ -102,12 +115,12 @@ impl Half {
 
     /// All rows times the weights.
     #[inline(always)]
-    pub(super) fn product(&self, rows: Rows<'_>) {
+    pub(super) fn product<R: Registers>(&self, rows: Rows<'_>) {
         #[cfg(target_arch = "x86_64")]
         if let Some(wide) = self.wide {
             return wide.halves(self, rows);
         }
-        self.run(Plain, rows);
+        R::part(PlainRun { matrix: self, rows });
     }
 
     #[inline(always)]
@@ -174,8 +187,6 @@ mod tests {
     use super::*;
     use crate::model::denormals;
     use crate::model::native::matrix::Lay;
-    use crate::model::native::simd::Work;
-    use crate::model::native::sums::Registers;
 
     #[test]
     fn every_half_is_itself_and_its_neighbours_round_to_it() {
@@ -201,7 +212,7 @@ mod tests {
     impl Work for Products<'_> {
         #[inline(always)]
         fn run<R: Registers>(self) {
-            self.0.product(self.1);
+            self.0.product::<R>(self.1);
         }
     }
 

@@ -13,10 +13,10 @@ mod vnni;
 
 use super::block::{Block, WIDTH, blocks, filled};
 use super::factor::{Reads, Rows, Stored};
-use super::simd::Level;
 #[cfg(target_arch = "x86_64")]
 use super::simd::Vnni;
-use super::sums::{MOST_ROWS, PANEL};
+use super::simd::{Level, Work};
+use super::sums::{MOST_ROWS, PANEL, Registers};
 use super::unable;
 use crate::error::Result;
 
@@ -97,6 +97,19 @@ impl Dots for Plain {
     }
 }
 
+/// One run by [`Plain`].
+struct PlainRun<'a> {
+    matrix: &'a Int8,
+    rows: Rows<'a>,
+}
+
+impl Work for PlainRun<'_> {
+    #[inline(always)]
+    fn run<R: Registers>(self) {
+        self.matrix.run(Plain, self.rows);
+    }
+}
+
 impl Int8 {
     /// Rounds stored weights, whose outputs come in whole blocks.
     #[cfg_attr(not(target_arch = "x86_64"), allow(unused_variables, reason = "other processors have one level"))]
@@ -162,12 +175,12 @@ impl Int8 {
 
     /// All rows times the weights.
     #[inline(always)]
-    pub(super) fn product(&self, rows: Rows<'_>) {
+    pub(super) fn product<R: Registers>(&self, rows: Rows<'_>) {
         #[cfg(target_arch = "x86_64")]
         if let Some(vnni) = self.vnni {
             return vnni.product(self, rows);
         }
-        self.run(Plain, rows);
+        R::part(PlainRun { matrix: self, rows });
     }
 
     #[inline(always)]

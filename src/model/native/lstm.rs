@@ -79,7 +79,7 @@ impl Work for LstmRun<'_> {
         for (number, (projected, output)) in rows.enumerate() {
             let step = Step { projected: projected.as_chunks().0, before: before.as_flattened(), cell, after };
             match &self.layer.state {
-                Factor::F32(state) => self.layer.step(state, step, number % 2 == 1),
+                Factor::F32(state) => self.layer.step::<R>(state, step, number % 2 == 1),
                 _ => self.layer.step_apart::<R>(step, known, room),
             }
             output.copy_from_slice(&after.as_flattened()[..size.hidden]);
@@ -100,10 +100,10 @@ struct Step<'a> {
 impl Lstm {
     /// Block of units by block; every second step backwards, so that it begins with the weights that the nearest cache still holds.
     #[inline(always)]
-    fn step(&self, state: &Matrix, mut step: Step<'_>, backwards: bool) {
+    fn step<R: Registers>(&self, state: &Matrix, mut step: Step<'_>, backwards: bool) {
         let blocks = step.cell.len();
         for at in 0..blocks {
-            self.units(state, if backwards { blocks - 1 - at } else { at }, &mut step);
+            self.units::<R>(state, if backwards { blocks - 1 - at } else { at }, &mut step);
         }
     }
 
@@ -111,16 +111,16 @@ impl Lstm {
     #[inline(always)]
     fn step_apart<R: Registers>(&self, step: Step<'_>, known: &mut [f32], room: &mut [f32]) {
         self.know::<R>(1, step.before, known, room);
-        self.move_on(step.projected, known.as_chunks().0, step.after, step.cell);
+        self.move_on::<R>(step.projected, known.as_chunks().0, step.after, step.cell);
     }
 
     /// One block of units, whose gates are a panel.
     #[inline(always)]
-    fn units(&self, state: &Matrix, at: usize, step: &mut Step<'_>) {
+    fn units<R: Registers>(&self, state: &Matrix, at: usize, step: &mut Step<'_>) {
         let mut gates = Four::default();
-        let known = state.chain(Four::default(), &step.before[..self.size.hidden], at);
+        let known = state.chain::<R, Four>(Four::default(), &step.before[..self.size.hidden], at);
         known.behind(&step.projected[at * GATES..]).store(&mut gates);
-        move_on(&gates, &mut step.cell[at], &mut step.after[at]);
+        R::part(MoveOn { gates: &gates, cell: &mut step.cell[at], after: &mut step.after[at] });
     }
 }
 
@@ -145,24 +145,33 @@ impl Lstm {
 
     /// The next state and cell, from both parts of the gates.
     #[inline(always)]
-    pub(super) fn move_on(&self, projected: &[Block], known: &[Block], state: &mut [Block], cell: &mut [Block]) {
+    pub(super) fn move_on<R: Registers>(&self, projected: &[Block], known: &[Block], state: &mut [Block], cell: &mut [Block]) {
         let gates = projected.as_chunks::<GATES>().0.iter().zip(known.as_chunks::<GATES>().0);
         for ((projected, known), (cell, state)) in gates.zip(cell.iter_mut().zip(state)) {
             let mut gates = *projected;
             for (gate, known) in gates.iter_mut().zip(known) {
                 *gate = both(gate, known, |projected, known| projected + known);
             }
-            move_on(&gates, cell, state);
+            R::part(MoveOn { gates: &gates, cell, after: state });
         }
     }
 }
 
 /// The new cell and state of a block of units.
-#[inline(always)]
-fn move_on([input, output, forget, fresh]: &[Block; GATES], cell: &mut Block, after: &mut Block) {
-    let added = both(input, fresh, |input, fresh| sigmoid(input) * tanh(fresh));
-    let kept = both(forget, cell, |forget, cell| sigmoid(forget) * cell);
-    *cell = both(&kept, &added, |kept, added| kept + added);
-    let shown = each(cell, tanh);
-    *after = both(output, &shown, |output, shown| sigmoid(output) * shown);
+struct MoveOn<'a> {
+    gates: &'a [Block; GATES],
+    cell: &'a mut Block,
+    after: &'a mut Block,
+}
+
+impl Work for MoveOn<'_> {
+    #[inline(always)]
+    fn run<R: Registers>(self) {
+        let MoveOn { gates: [input, output, forget, fresh], cell, after } = self;
+        let added = both(input, fresh, |input, fresh| sigmoid(input) * tanh(fresh));
+        let kept = both(forget, cell, |forget, cell| sigmoid(forget) * cell);
+        *cell = both(&kept, &added, |kept, added| kept + added);
+        let shown = each(cell, tanh);
+        *after = both(output, &shown, |output, shown| sigmoid(output) * shown);
+    }
 }

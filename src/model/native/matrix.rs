@@ -104,24 +104,24 @@ impl Matrix {
 
     /// The chains of the panels from `first` on, from `sums` over `from`, whose first value is input 0.
     #[inline(always)]
-    pub(super) fn chain<S: Sums>(&self, mut sums: S, from: &[f32], first: usize) -> S {
+    pub(super) fn chain<R: Registers, S: Sums>(&self, mut sums: S, from: &[f32], first: usize) -> S {
         let mut panels: [&[Panel]; MOST / PANEL] = [&[]; MOST / PANEL];
         for (index, panel) in panels[..S::PANELS].iter_mut().enumerate() {
             *panel = self.panel(first + index, 0, from.len());
         }
         for (input, x) in from.iter().enumerate() {
-            sums.add(*x, &panels[..S::PANELS], input);
+            sums.add::<R>(*x, &panels[..S::PANELS], input);
         }
         sums
     }
 
     /// The chains of `N` blocks of the rest from its block `first` on, from `sums` over `from`, whose first value is `input`.
     #[inline(always)]
-    pub(super) fn chain_rest<const N: usize>(&self, mut sums: [Block; N], from: &[f32], input: usize, first: usize) -> [Block; N] {
+    pub(super) fn chain_rest<R: Registers, const N: usize>(&self, mut sums: [Block; N], from: &[f32], input: usize, first: usize) -> [Block; N] {
         let weights = self.rest[input * self.rest()..].chunks_exact(self.rest());
         for (x, weights) in from.iter().zip(weights) {
             if let Some(weights) = weights[first..].first_chunk() {
-                add(&mut sums, *x, weights);
+                add::<R, N>(&mut sums, *x, weights);
             }
         }
         sums
@@ -178,17 +178,17 @@ impl Work for Product<'_> {
         let panels = self.matrix.panels();
         if self.walk.rows >= R::Tile::ROWS && self.walk.rows > 1 {
             for panel in 0..panels {
-                self.rows::<R::Tile>(panel);
+                self.rows::<R, R::Tile>(panel);
             }
         } else {
             for row in 0..self.walk.rows {
-                self.alone::<R::Alone>(row);
+                self.alone::<R, R::Alone>(row);
             }
         }
         match self.matrix.rest() {
-            1 => self.narrow::<1>(),
-            2 => self.narrow::<2>(),
-            3 => self.narrow::<3>(),
+            1 => self.narrow::<R, 1>(),
+            2 => self.narrow::<R, 2>(),
+            3 => self.narrow::<R, 3>(),
             _ => (),
         }
     }
@@ -205,20 +205,20 @@ impl Product<'_> {
 
     /// One panel for all rows.
     #[inline(always)]
-    fn rows<T: Tile>(&mut self, panel: usize) {
+    fn rows<R: Registers, T: Tile>(&mut self, panel: usize) {
         let mut row = 0;
         while row + T::ROWS <= self.walk.rows {
-            self.tile::<T>(row, panel);
+            self.tile::<R, T>(row, panel);
             row += T::ROWS;
         }
         while row < self.walk.rows {
-            self.tile::<Four>(row, panel);
+            self.tile::<R, Four>(row, panel);
             row += 1;
         }
     }
 
     #[inline(always)]
-    fn tile<T: Tile>(&mut self, row: usize, panel: usize) {
+    fn tile<R: Registers, T: Tile>(&mut self, row: usize, panel: usize) {
         let mut sums = T::load(&self.matrix.biases(panel * PANEL));
         for tap in 0..self.walk.taps {
             let mut rows: [&[f32]; MOST_ROWS] = [&[]; MOST_ROWS];
@@ -228,7 +228,7 @@ impl Product<'_> {
             }
             let weights = self.matrix.panel(panel, first, rows[0].len());
             for (input, weights) in weights.iter().enumerate() {
-                sums.add(&rows[..T::ROWS], input, weights);
+                sums.add::<R>(&rows[..T::ROWS], input, weights);
             }
         }
         self.store_tile(row, panel, sums);
@@ -236,25 +236,25 @@ impl Product<'_> {
 
     /// All panels for one row.
     #[inline(always)]
-    fn alone<S: Sums>(&mut self, row: usize) {
+    fn alone<R: Registers, S: Sums>(&mut self, row: usize) {
         let mut panel = 0;
         while self.walk.taps == 1 && panel + S::PANELS <= self.matrix.panels() {
-            let sums = self.matrix.chain(S::begin(&self.matrix.bias[panel * PANEL..]), self.stretch(row, 0).0, panel);
+            let sums = self.matrix.chain::<R, S>(S::begin(&self.matrix.bias[panel * PANEL..]), self.stretch(row, 0).0, panel);
             self.store_alone(row, panel, sums);
             panel += S::PANELS;
         }
         for panel in panel..self.matrix.panels() {
-            self.tile::<Four>(row, panel);
+            self.tile::<R, Four>(row, panel);
         }
     }
 
     /// The `N` blocks of the rest for all rows: four rows of one block at once, then all blocks of one row.
     #[inline(always)]
-    fn narrow<const N: usize>(&mut self) {
+    fn narrow<R: Registers, const N: usize>(&mut self) {
         let mut row = 0;
         while row + MOST_ROWS <= self.walk.rows {
             for block in 0..N {
-                self.tall(row, block);
+                self.tall::<R>(row, block);
             }
             row += MOST_ROWS;
         }
@@ -263,7 +263,7 @@ impl Product<'_> {
             let mut sums = self.matrix.biases::<N>(first);
             for tap in 0..self.walk.taps {
                 let (stretch, input) = self.stretch(row, tap);
-                sums = self.matrix.chain_rest(sums, stretch, input, 0);
+                sums = self.matrix.chain_rest::<R, N>(sums, stretch, input, 0);
             }
             self.store(row, first, &sums);
             row += 1;
@@ -271,7 +271,7 @@ impl Product<'_> {
     }
 
     #[inline(always)]
-    fn tall(&mut self, row: usize, block: usize) {
+    fn tall<R: Registers>(&mut self, row: usize, block: usize) {
         let first = self.matrix.panels() * PANEL + block;
         let [bias] = self.matrix.biases::<1>(first);
         let mut sums = [bias; MOST_ROWS];
@@ -282,9 +282,7 @@ impl Product<'_> {
             for (input, weights) in weights.enumerate().take(len) {
                 let weights = &weights[block].0;
                 for (sums, row) in sums.iter_mut().zip(&rows) {
-                    for (sum, weight) in sums.iter_mut().zip(weights) {
-                        *sum = weight.mul_add(row[input], *sum);
-                    }
+                    R::add(sums, row[input], weights);
                 }
             }
         }

@@ -70,7 +70,7 @@ impl Work for PairRun<'_> {
             let (own, more) = rest.split_at_mut(count * pairs.columns);
             let (a_start, b_start) = pairs.starts[matrix];
             pairs.pack(&b[b_start..], packed);
-            pairs.matrix(&a[a_start + first * pairs.a.0..], packed, own);
+            pairs.matrix::<R>(&a[a_start + first * pairs.a.0..], packed, own);
             (row, rest) = (row + count, more);
         }
     }
@@ -101,32 +101,30 @@ impl Pairs {
 
     /// The rows of one matrix.
     #[inline(always)]
-    fn matrix(&self, a: &[f32], packed: &[Block], to: &mut [f32]) {
+    fn matrix<R: Registers>(&self, a: &[f32], packed: &[Block], to: &mut [f32]) {
         for (block, packed) in packed.chunks_exact(self.inner).enumerate() {
             let place = block * WIDTH..self.columns.min((block + 1) * WIDTH);
             let mut row = 0;
             let rows = to.len() / self.columns;
             while row + SIDE <= rows {
-                self.side::<SIDE>(&a[row * self.a.0..], packed, &mut to[row * self.columns..], place.clone());
+                self.side::<R, SIDE>(&a[row * self.a.0..], packed, &mut to[row * self.columns..], place.clone());
                 row += SIDE;
             }
             for row in row..rows {
-                self.side::<1>(&a[row * self.a.0..], packed, &mut to[row * self.columns..], place.clone());
+                self.side::<R, 1>(&a[row * self.a.0..], packed, &mut to[row * self.columns..], place.clone());
             }
         }
     }
 
     /// One block of columns of `N` rows.
     #[inline(always)]
-    fn side<const N: usize>(&self, a: &[f32], packed: &[Block], to: &mut [f32], place: Range<usize>) {
+    fn side<R: Registers, const N: usize>(&self, a: &[f32], packed: &[Block], to: &mut [f32], place: Range<usize>) {
         let mut sums = [[0.0; WIDTH]; N];
         let rows: [&[f32]; N] = filled(&[], |row| &a[row * self.a.0..][..(self.inner - 1) * self.a.1 + 1]);
         for (inner, weights) in packed.iter().enumerate() {
             for (row, sums) in rows.iter().zip(&mut sums) {
                 let x = row[inner * self.a.1];
-                for (sum, weight) in sums.iter_mut().zip(weights) {
-                    *sum = weight.mul_add(x, *sum);
-                }
+                R::add(sums, x, weights);
             }
         }
         for (row, sums) in sums.iter().enumerate() {

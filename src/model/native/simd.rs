@@ -3,11 +3,11 @@
 //! Work is written as plain loops over blocks of 16 values with `mul_add`; see [`crate::cpu`].
 
 pub use crate::cpu::Level;
-use crate::cpu::Loops;
+use crate::cpu::{Instructions, Loops};
 
 #[cfg(target_arch = "x86_64")]
 use super::sums::Large;
-use super::sums::{Registers, Small};
+use super::sums::{Called, Registers, Small};
 
 /// The processor has AVX-512 VNNI beside what a level has: only [`Level::vnni`] makes one.
 #[cfg(target_arch = "x86_64")]
@@ -47,15 +47,15 @@ pub(super) trait Work {
 }
 
 /// Work with as many sums in registers as the level has room for.
-struct Kernel<W>(W);
+pub(super) struct Kernel<W>(pub(super) W);
 
 impl<W: Work> Loops for Kernel<W> {
     #[inline(always)]
-    fn run<const WIDE: bool>(self) {
+    fn run<I: Instructions>(self) {
         #[cfg(target_arch = "x86_64")]
-        if WIDE {
-            return self.0.run::<Large>();
+        if I::WIDE {
+            return self.0.run::<Large<I>>();
         }
-        self.0.run::<Small>();
+        if I::FUSED { self.0.run::<Small<I>>() } else { self.0.run::<Called<I>>() }
     }
 }

@@ -46,33 +46,33 @@ impl Work for Single<'_> {
 #[inline(always)]
 fn some<R: Registers, const M: usize>(weights: &[[Weights; M]], bias: [Block; M], from: &[f32], to: &mut [f32]) {
     if R::MANY {
-        return put(&chains::<M, M>(weights, 0, bias, from), to);
+        return put(&chains::<R, M, M>(weights, 0, bias, from), to);
     }
     for (block, (bias, to)) in bias.into_iter().zip(to.chunks_mut(WIDTH)).enumerate() {
-        put(&chains::<1, M>(weights, block, [bias], from), to);
+        put(&chains::<R, 1, M>(weights, block, [bias], from), to);
     }
 }
 
 /// The sums of `N` blocks, from block `first` of each input's `M` on.
 #[inline(always)]
-fn chains<const N: usize, const M: usize>(weights: &[[Weights; M]], first: usize, bias: [Block; N], from: &[f32]) -> [Block; N] {
+fn chains<R: Registers, const N: usize, const M: usize>(weights: &[[Weights; M]], first: usize, bias: [Block; N], from: &[f32]) -> [Block; N] {
     let (mut a, mut b, mut c, mut d) = (bias, [[0.0; WIDTH]; N], [[0.0; WIDTH]; N], [[0.0; WIDTH]; N]);
     let ((fours, rest), (weights, weights_rest)) = (from.as_chunks::<CHAINS>(), weights.as_chunks::<CHAINS>());
     for (x, weights) in fours.iter().zip(weights) {
-        add(&mut a, x[0], part(&weights[0], first));
-        add(&mut b, x[1], part(&weights[1], first));
-        add(&mut c, x[2], part(&weights[2], first));
-        add(&mut d, x[3], part(&weights[3], first));
+        add::<R, N>(&mut a, x[0], part(&weights[0], first));
+        add::<R, N>(&mut b, x[1], part(&weights[1], first));
+        add::<R, N>(&mut c, x[2], part(&weights[2], first));
+        add::<R, N>(&mut d, x[3], part(&weights[3], first));
     }
     // One by one: what a loop over the chains refers to is kept in memory, not in registers.
     if let ([x, ..], [weights, ..]) = (rest, weights_rest) {
-        add(&mut a, *x, part(weights, first));
+        add::<R, N>(&mut a, *x, part(weights, first));
     }
     if let ([_, x, ..], [_, weights, ..]) = (rest, weights_rest) {
-        add(&mut b, *x, part(weights, first));
+        add::<R, N>(&mut b, *x, part(weights, first));
     }
     if let ([_, _, x, ..], [_, _, weights, ..]) = (rest, weights_rest) {
-        add(&mut c, *x, part(weights, first));
+        add::<R, N>(&mut c, *x, part(weights, first));
     }
     sum(&sum(&a, &b), &sum(&c, &d))
 }

@@ -3,7 +3,11 @@
 //! Compilers keep an array of four blocks in registers and leave larger ones in memory. So larger tiles are types: a pair holds two of
 //! what it is made of, each a variable of its own.
 
-use super::block::{Block, WIDTH, Weights};
+use std::marker::PhantomData;
+
+use super::block::{Block, WIDTH, Weights, fused};
+use super::simd::{Kernel, Work};
+use crate::cpu::Instructions;
 
 /// Blocks of a panel: what even the smallest set of registers holds sums for.
 pub(super) const PANEL: usize = 4;
@@ -21,7 +25,7 @@ pub(super) trait Sums: Copy {
     /// The same from stored blocks.
     fn begin(from: &[Weights]) -> Self;
     /// Adds to each sum the weight that one of the inputs has in its panel times `x`, rounded once.
-    fn add(&mut self, x: f32, panels: &[&[Panel]], input: usize);
+    fn add<R: Registers>(&mut self, x: f32, panels: &[&[Panel]], input: usize);
     /// Each sum behind what as many blocks of `first` hold.
     fn behind(self, first: &[Block]) -> Self;
     /// Writes the sums to as many blocks of `to`.
@@ -42,8 +46,8 @@ impl Sums for Four {
     }
 
     #[inline(always)]
-    fn add(&mut self, x: f32, panels: &[&[Panel]], input: usize) {
-        add(self, x, &panels[0][input]);
+    fn add<R: Registers>(&mut self, x: f32, panels: &[&[Panel]], input: usize) {
+        add::<R, PANEL>(self, x, &panels[0][input]);
     }
 
     #[inline(always)]
@@ -64,11 +68,9 @@ impl Sums for Four {
 
 /// Adds to each sum its weight times `x`, rounded once.
 #[inline(always)]
-pub(super) fn add<const N: usize>(sums: &mut [Block; N], x: f32, weights: &[Weights; N]) {
+pub(super) fn add<R: Registers, const N: usize>(sums: &mut [Block; N], x: f32, weights: &[Weights; N]) {
     for (sums, weights) in sums.iter_mut().zip(weights) {
-        for (sum, weight) in sums.iter_mut().zip(&weights.0) {
-            *sum = weight.mul_add(x, *sum);
-        }
+        R::add(sums, x, &weights.0);
     }
 }
 
@@ -99,10 +101,10 @@ impl<T: Sums> Sums for Pair<T> {
     }
 
     #[inline(always)]
-    fn add(&mut self, x: f32, panels: &[&[Panel]], input: usize) {
+    fn add<R: Registers>(&mut self, x: f32, panels: &[&[Panel]], input: usize) {
         let (first, second) = panels.split_at(T::PANELS);
-        self.0.add(x, first, input);
-        self.1.add(x, second, input);
+        self.0.add::<R>(x, first, input);
+        self.1.add::<R>(x, second, input);
     }
 
     #[inline(always)]
@@ -126,7 +128,7 @@ pub(super) trait Tile: Copy {
     /// Every row begins with the same sums.
     fn load(from: &Four) -> Self;
     /// Adds to the sums of each row the weights times one of its inputs.
-    fn add(&mut self, rows: &[&[f32]], input: usize, weights: &Panel);
+    fn add<R: Registers>(&mut self, rows: &[&[f32]], input: usize, weights: &Panel);
     /// Writes the sums of each row, `stride` values from one row to the next.
     fn store(&self, to: &mut [f32], stride: usize);
 }
@@ -140,8 +142,8 @@ impl Tile for Four {
     }
 
     #[inline(always)]
-    fn add(&mut self, rows: &[&[f32]], input: usize, weights: &Panel) {
-        add(self, rows[0][input], weights);
+    fn add<R: Registers>(&mut self, rows: &[&[f32]], input: usize, weights: &Panel) {
+        add::<R, PANEL>(self, rows[0][input], weights);
     }
 
     #[inline(always)]
@@ -159,10 +161,10 @@ impl<T: Tile> Tile for Pair<T> {
     }
 
     #[inline(always)]
-    fn add(&mut self, rows: &[&[f32]], input: usize, weights: &Panel) {
+    fn add<R: Registers>(&mut self, rows: &[&[f32]], input: usize, weights: &Panel) {
         let (first, second) = rows.split_at(T::ROWS);
-        self.0.add(first, input, weights);
-        self.1.add(second, input, weights);
+        self.0.add::<R>(first, input, weights);
+        self.1.add::<R>(second, input, weights);
     }
 
     #[inline(always)]
@@ -183,24 +185,77 @@ pub(super) trait Registers {
     type Alone: Sums;
     /// There are registers for four panels of sums.
     const MANY: bool;
+
+    /// Adds to each sum of a block its weight times `x`, rounded once.
+    #[inline(always)]
+    fn add(sums: &mut Block, x: f32, weights: &Block) {
+        fused(sums, x, weights);
+    }
+
+    /// Does work that is part of other work.
+    fn part(work: impl Work);
+}
+
+/// A part is compiled where it stands, so that it is made for what is known there; in a debug build it is a function of its own for all
+/// that have it, which takes half the time to compile. No bit depends on it.
+#[inline(always)]
+fn part<R: Registers, I: Instructions>(work: impl Work) {
+    if I::FUSED && !cfg!(debug_assertions) { work.run::<R>() } else { I::call(Kernel(work)) }
 }
 
 /// 32 registers of 16 values.
 #[cfg(target_arch = "x86_64")]
-pub(super) struct Large;
+pub(super) struct Large<I>(PhantomData<I>);
 
 #[cfg(target_arch = "x86_64")]
-impl Registers for Large {
+impl<I: Instructions> Registers for Large<I> {
     type Tile = Pair<Pair<Four>>;
     type Alone = Eight;
     const MANY: bool = true;
+
+    #[inline(always)]
+    fn part(work: impl Work) {
+        part::<Self, I>(work);
+    }
 }
 
 /// Fewer, shorter or unknown registers.
-pub(super) struct Small;
+pub(super) struct Small<I>(PhantomData<I>);
 
-impl Registers for Small {
+impl<I: Instructions> Registers for Small<I> {
     type Tile = Four;
     type Alone = Four;
     const MANY: bool = false;
+
+    #[inline(always)]
+    fn part(work: impl Work) {
+        part::<Self, I>(work);
+    }
+}
+
+/// None that hold a sum: where the target has no fused multiply-add, each is a call, which may overwrite all registers.
+///
+/// There nothing is gained from hundreds of them in a row, and compiling those took longer than all the rest. So a block of them is a
+/// function, and so is each part of work, in every build.
+pub(super) struct Called<I>(PhantomData<I>);
+
+impl<I: Instructions> Registers for Called<I> {
+    type Tile = Four;
+    type Alone = Four;
+    const MANY: bool = false;
+
+    #[inline(always)]
+    fn add(sums: &mut Block, x: f32, weights: &Block) {
+        called(sums, x, weights);
+    }
+
+    #[inline(always)]
+    fn part(work: impl Work) {
+        part::<Self, I>(work);
+    }
+}
+
+#[inline(never)]
+fn called(sums: &mut Block, x: f32, weights: &Block) {
+    fused(sums, x, weights);
 }

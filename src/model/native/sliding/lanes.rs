@@ -126,7 +126,7 @@ impl LayerStates {
         let known = gates.known.chunks_exact(layer.known_width() / WIDTH);
         let places = self.states.chunks_exact_mut(units).zip(self.cells.chunks_exact_mut(units)).take(lanes);
         for ((state, cell), (projected, known)) in places.zip(projected.zip(known)) {
-            layer.move_on(projected, known, state, cell);
+            layer.move_on::<R>(projected, known, state, cell);
         }
     }
 }
@@ -153,7 +153,7 @@ impl Work for Complete<'_> {
             let units = layer.size().blocks();
             own.state.copy_from_slice(&own.states[oldest * units..][..units]);
             own.cell.copy_from_slice(&own.cells[oldest * units..][..units]);
-            layer.move_on(&gates.projected, &own.known, &mut own.state, &mut own.cell);
+            layer.move_on::<R>(&gates.projected, &own.known, &mut own.state, &mut own.cell);
         }
     }
 }

@@ -79,10 +79,10 @@ impl<'a> Layer<'a> {
     }
 
     #[inline(always)]
-    pub(super) fn move_on(self, projected: &[Block], known: &[Block], state: &mut [Block], cell: &mut [Block]) {
+    pub(super) fn move_on<R: Registers>(self, projected: &[Block], known: &[Block], state: &mut [Block], cell: &mut [Block]) {
         match self {
-            Layer::Lstm(layer) => layer.move_on(projected, known, state, cell),
-            Layer::Gru(layer) => layer.move_on(projected, known, state),
+            Layer::Lstm(layer) => layer.move_on::<R>(projected, known, state, cell),
+            Layer::Gru(layer) => layer.move_on::<R>(projected, known, state),
         }
     }
 }

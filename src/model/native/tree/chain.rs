@@ -93,6 +93,7 @@ impl Chain {
     }
 
     /// The same from starts on that a crown has chosen, by their number.
+    #[cfg(target_arch = "x86_64")]
     #[inline(always)]
     pub(super) fn descend_from(&self, row: &[f32], scratch: &mut [f32], taken: &[u32], reached: &mut [f32]) {
         let (taken, _) = taken.as_chunks::<GROUP>();
