@@ -119,7 +119,7 @@ impl Case {
 }
 
 /// Everything, in the order in which it is shown.
-pub static CASES: [Case; 30] = [
+pub static CASES: [Case; 33] = [
     Case::track("decision", &DECISION, Part::Decision, "event in, 25 features, LR + RF + XGBoost + LSTM (prefix precomputed), decision out")
         .ratio(30.0)
         .p99(8e3)
@@ -143,6 +143,9 @@ pub static CASES: [Case; 30] = [
     Case::scorer(&["cnn"], "CNN 1-D, 32 and 32 channels, 60 x 25"),
     Case::track("cnn_track", &["cnn"], Part::Predict, "CNN 1-D, 32 and 32 channels, 60 x 25, on a track, prefix precomputed").ratio(7.0),
     Case::scorer(&["transformer"], "Transformer, d 64, 4 heads, 2 layers, 60 x 25").ratio(1.8),
+    Case::scorer(&["transformer_128"], "Transformer, d 128, 8 heads, 4 layers, 60 x 25").share(20),
+    Case::scorer(&["transformer_causal"], "causal Transformer, d 64, 4 heads, 2 layers, 60 x 25, whole window"),
+    Case::track("transformer_causal_track", &["transformer_causal"], Part::Predict, "causal Transformer, d 64, 60 x 25, on a track, prefix precomputed"),
     Case::scorer(&["stac_lstm_a"], "STAC-shaped LSTM_A, 2 x 100 on 50 x 100 (own weights, unaudited)"),
     Case::track("stac_lstm_a_track", &["stac_lstm_a"], Part::Predict, "STAC-shaped LSTM_A (own weights, unaudited), on a track, prefix precomputed")
         .p99(4_700.0),
