@@ -55,7 +55,12 @@
 //!   answer will read, half of the weights, in the nearest cache that holds it.
 //! - **Convolutions and what goes along a sequence.** The next window is run with zeros in the place of its newest row; what depends on
 //!   that row is known from the plan and is made again when it comes: a few rows of each convolution.
-//! - **Transformers** that are not causal depend on the newest row everywhere, so nothing is worked ahead for them.
+//! - **Causal Transformers.** A score that a mask of minus infinity hides is not asked for (`native/demand.rs`), its share is 0 whatever the
+//!   row is (`native/fixed.rs`), and a product of shares and values sums over what a row sees alone. So no earlier row depends on the
+//!   newest one, and what is left for the answer is one row of each layer: one query a head over keys and values that are there. That the
+//!   whole window is run by the same rule makes both equal to the bit, values that overflow included. Of two
+//!   layers of 64 over 60 steps 17.4 us instead of 162 (ONNX Runtime in turns: 288 to 291), and 15.4 where nobody else uses the caches.
+//!   Transformers that are not causal depend on the newest row everywhere, so nothing is worked ahead for them.
 //!
 //! # Stateful models: one row a step
 //!

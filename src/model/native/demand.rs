@@ -33,7 +33,7 @@ fn of_step(step: &mut Step, asked: &mut [bool]) {
     };
     let all = 0..step.units();
     units.as_deref().unwrap_or(std::slice::from_ref(&all)).iter().for_each(|units| step.reads_of(units.clone(), &mut mark));
-    step.wanted = units.and_then(|units| if is_by_value(&step.kernel) { without_gaps(units, step.units()) } else { Some(units) });
+    step.wanted = units.and_then(|units| if is_by_value(&step.kernel) { without_gaps(units, step.unit, step.units()) } else { Some(units) });
 }
 
 /// Scores that a mask hides are not asked for.
@@ -46,17 +46,69 @@ fn is_by_value(kernel: &Kernel) -> bool {
     matches!(kernel, Kernel::Activation(_) | Kernel::Constant { .. } | Kernel::Binary { .. })
 }
 
-/// Units that are made although nobody asks for them: beginning anew costs more.
+/// Values that are made although nobody asks for them: beginning anew costs more.
 const GAP: usize = 128;
 
-/// Joins stretches that lie near one another; `None` where that leaves all units.
-fn without_gaps(units: Units, count: usize) -> Option<Units> {
+/// Joins stretches of units of `width` values that lie near one another; `None` where that leaves all `count` units.
+fn without_gaps(units: Units, width: usize, count: usize) -> Option<Units> {
     let mut joined: Vec<Range<usize>> = Vec::new();
     for units in units {
         match joined.last_mut() {
-            Some(last) if units.start - last.end <= GAP => last.end = units.end,
+            Some(last) if (units.start - last.end) * width <= GAP => last.end = units.end,
             _ => joined.push(units),
         }
     }
     (joined != [0..count]).then(|| joined.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::native::mask::{Cell, Mask};
+    use crate::model::native::rowwise::Binary;
+
+    const SCORES: usize = 9;
+
+    /// Three queries and keys of two values, scaled and masked as a causal network does; the outputs are `asked` rows of the result.
+    fn plan(asked: Range<usize>) -> Vec<Step> {
+        let hidden = |at: usize| if at % 3 > at / 3 { Cell::added(f32::NEG_INFINITY) } else { Cell::KEPT };
+        let pairs = Pairs { starts: vec![(0, 0)], rows: 3, inner: 2, columns: 3, a: (2, 1), b: (1, 2), inner_seen: None, columns_seen: None };
+        let product = Kernel::Pairs { pairs, other: Place::Scratch(6), other_width: 6 };
+        let mut steps = vec![
+            Step::new(Kernel::Copy, (Place::Row(0), 6), (0, 6), true),
+            Step::new(Kernel::Copy, (Place::Row(0), 6), (6, 6), true),
+            Step::new(product, (Place::Scratch(0), 6), (12, SCORES), true),
+            Step::new(Kernel::Constant { op: Binary::Mul, constant: vec![0.5], first: false }, (Place::Scratch(12), SCORES), (21, SCORES), true),
+            Step::new(Kernel::Masked(Mask::new(&(0..9).map(hidden).collect::<Vec<_>>())), (Place::Scratch(21), SCORES), (30, SCORES), true),
+        ];
+        demand(&mut steps, std::iter::once((Place::Scratch(30 + asked.start * 3), asked.len() * 3)), 39);
+        steps
+    }
+
+    #[test]
+    fn what_a_mask_hides_is_not_asked_for() {
+        let steps = plan(0..2);
+        let Kernel::Pairs { pairs, .. } = &steps[2].kernel else { panic!("no product") };
+        let seen = pairs.columns_seen.as_ref().unwrap();
+        assert_eq!([0, 1].map(|row| seen.around(row..row + 1)), [0..1, 0..2]);
+        let wanted = |step: usize| steps[step].wanted.as_deref().unwrap().to_vec();
+        assert_eq!(wanted(2), [0..2], "rows of queries");
+        assert_eq!(wanted(3), [0..5], "with the gap of one row");
+        assert_eq!((wanted(0), wanted(1)), (vec![0..4], vec![0..4]), "two queries, two keys");
+    }
+
+    #[test]
+    fn rows_that_see_all_are_whole() {
+        let steps = plan(2..3);
+        let Kernel::Pairs { pairs, .. } = &steps[2].kernel else { panic!("no product") };
+        assert!(pairs.columns_seen.is_none() && steps[1].wanted.is_none());
+        assert_eq!(steps[0].wanted.as_deref(), Some(&[4..6][..]));
+    }
+
+    #[test]
+    fn only_small_gaps_are_filled() {
+        let units: Units = [0..1, 3..4, 40..41].into();
+        assert_eq!(without_gaps(units.clone(), 4, 50).as_deref(), Some(&[0..4, 40..41][..]));
+        assert_eq!(without_gaps(units, 1, 41), None);
+    }
 }

@@ -42,7 +42,10 @@ fn follow(kernel: &Kernel, from: &[Known], to: &mut [Known]) {
         Kernel::Masked(mask) => to.iter_mut().zip(from).enumerate().for_each(|(at, (to, from))| *to = masked(mask.cell(at), *from)),
         Kernel::Copy => to.copy_from_slice(from),
         Kernel::Pick { index, .. } => {
-            to.iter_mut().zip(index).for_each(|(to, index)| *to = from.get(*index as usize).copied().unwrap_or(Known::Nothing));
+            // A share of 0 is NaN where its row is: it stands for itself only among that row.
+            let in_order = index.windows(2).all(|pair| pair[0].checked_add(1) == Some(pair[1]));
+            let moved = |known: Known| if in_order || known == Known::Masked { known } else { Known::Nothing };
+            to.iter_mut().zip(index).for_each(|(to, index)| *to = from.get(*index as usize).copied().map_or(Known::Nothing, moved));
         }
         Kernel::Constant { op: Binary::Mul, constant, .. } if from.len() == to.len() && constant.iter().all(|factor| factor.is_normal() && *factor > 0.0) => {
             to.copy_from_slice(from);

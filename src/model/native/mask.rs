@@ -44,27 +44,32 @@ impl Cell {
 /// One period of cells, which is repeated along the values.
 #[derive(Debug)]
 pub(super) struct Mask {
-    seen: Vec<bool>,
+    /// All bits where a cell is seen, else none: a choice by a jump would cost more than all else.
+    seen: Vec<u32>,
     /// Terms of cells that are seen, what the others become.
     values: Vec<f32>,
 }
 
 impl Mask {
     pub(super) fn new(cells: &[Cell]) -> Mask {
-        Mask { seen: cells.iter().map(|cell| cell.is_seen()).collect(), values: cells.iter().map(|cell| cell.value()).collect() }
+        Mask { seen: cells.iter().map(|cell| if cell.is_seen() { u32::MAX } else { 0 }).collect(), values: cells.iter().map(|cell| cell.value()).collect() }
     }
 
     /// The cell of a value.
     pub(super) fn cell(&self, at: usize) -> Cell {
-        let at = at % self.seen.len();
-        if self.seen[at] { Cell::Seen { term: self.values[at] } } else { Cell::Hidden { fill: self.values[at] } }
+        let at = at % self.values.len();
+        if self.is_seen(at) { Cell::Seen { term: self.values[at] } } else { Cell::Hidden { fill: self.values[at] } }
+    }
+
+    fn is_seen(&self, at: usize) -> bool {
+        self.seen[at % self.seen.len()] != 0
     }
 
     /// The stretches of these values that are read.
     pub(super) fn reads(&self, values: Range<usize>, mut visit: impl FnMut(Range<usize>)) {
         let mut first = None;
         for at in values.clone() {
-            match (first, self.seen[at % self.seen.len()]) {
+            match (first, self.is_seen(at)) {
                 (None, true) => first = Some(at),
                 (Some(start), false) => {
                     visit(start..at);
@@ -79,7 +84,7 @@ impl Mask {
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
-        self.seen.len() + self.values.len() * 4
+        (self.seen.len() + self.values.len()) * 4
     }
 }
 
@@ -102,8 +107,8 @@ impl Work for MaskRun<'_> {
             let (from_here, from_rest) = from.split_at(count);
             let cells = mask.seen[at..].iter().zip(&mask.values[at..]);
             for ((to, from), (seen, value)) in to_here.iter_mut().zip(from_here).zip(cells) {
-                // Minus 0 changes no value that it is added to.
-                *to = if *seen { *from } else { -0.0 } + *value;
+                // Minus 0, which changes no value that it is added to, where a cell is hidden.
+                *to = f32::from_bits((from.to_bits() & seen) | (!seen & (-0.0_f32).to_bits())) + *value;
             }
             (from, to, at) = (from_rest, to_rest, 0);
         }

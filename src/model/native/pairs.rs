@@ -89,8 +89,13 @@ impl Work for PairRun<'_> {
             let count = (pairs.rows - first).min(units.end - row);
             let (own, more) = rest.split_at_mut(count * pairs.columns);
             let (a_start, b_start) = pairs.starts[matrix];
-            pairs.pack(&b[b_start..], packed);
             let a = &a[a_start + first * pairs.a.0..];
+            if pairs.b.1 == 1 && count <= FEW {
+                pairs.few(row, a, &b[b_start..], own);
+                (row, rest) = (row + count, more);
+                continue;
+            }
+            pairs.pack(&b[b_start..], packed);
             if pairs.is_narrowed() {
                 pairs.matrix_in_sight(row, a, packed, own)
             } else {
@@ -116,6 +121,8 @@ fn stretches(start: usize, one: (Range<usize>, usize), other: (Range<usize>, usi
     }
 }
 
+/// So few rows of a matrix that laying the other one in order costs more than it saves.
+const FEW: usize = 2;
 /// Rows that run side by side: a chain alone would wait for itself.
 const SIDE: usize = 8;
 
@@ -132,10 +139,23 @@ impl Pairs {
                 }
             }
             // Column by column where columns lie apart, so that what is read lies together.
-            for column in (0..columns).filter(|_| self.b.1 != 1) {
+            let beside = if self.b == (1, self.b.1) && self.b.1 != 1 { columns / 4 * 4 } else { 0 };
+            for column in (0..beside).step_by(4) {
+                self.turn(&b[(block * WIDTH + column) * self.b.1..], packed, column);
+            }
+            for column in (beside..columns).filter(|_| self.b.1 != 1) {
                 let from = b[(block * WIDTH + column) * self.b.1..].iter().step_by(self.b.0);
                 packed.iter_mut().zip(from).for_each(|(packed, x)| packed[column] = *x);
             }
+        }
+    }
+
+    /// Four columns from `b` on, each of values side by side: one write for a value of each.
+    #[inline(always)]
+    fn turn(&self, b: &[f32], packed: &mut [Block], column: usize) {
+        let of = |number: usize| b[number * self.b.1..][..self.inner].iter();
+        for ((((packed, a), b), c), d) in packed.iter_mut().zip(of(0)).zip(of(1)).zip(of(2)).zip(of(3)) {
+            packed[column..column + 4].copy_from_slice(&[*a, *b, *c, *d]);
         }
     }
 

@@ -206,3 +206,51 @@ fn laid<T: Copy>(values: &[T], dims: &[usize], view: &View, same: impl Fn(&T, &T
 fn stored_only(node: &Node) -> super::Error {
     unable(format!("{} has only stored inputs", shown(&node.title())))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::super::{Graph, plan};
+    use crate::model::backend::Backend;
+    use crate::model::native::{Carried, Kept, Level};
+    use crate::model::onnx_ir::{Data, Dim, Node, Tensor, Value};
+    use crate::model::watchdog::RunLimit;
+
+    /// `y` of `x` [1, 1, 3] by one node that reads `x` and stored tensors.
+    fn answer(op: &str, inputs: [&str; 3], stored: &[(&str, &[usize], Data)], x: [f32; 3]) -> Vec<f32> {
+        let value = |name: &str, dims: &[usize]| Value { name: name.to_owned(), elem_type: 1, dims: Some(dims.iter().map(|dim| Dim::Fixed(*dim)).collect()) };
+        let inputs: Vec<String> = inputs.into_iter().filter(|name| !name.is_empty()).map(str::to_owned).collect();
+        let graph = Graph {
+            opsets: BTreeMap::from([(String::new(), 17)]),
+            inputs: vec![value("x", &[1, 1, 3])],
+            outputs: vec![value("y", &[])],
+            nodes: vec![Node { op: op.to_owned(), domain: String::new(), inputs, outputs: vec!["y".to_owned()], attrs: BTreeMap::new() }],
+            initialisers: stored.iter().map(|(name, dims, data)| ((*name).to_owned(), Tensor { dims: dims.to_vec(), data: data.clone() })).collect(),
+        };
+        let plan = std::sync::Arc::new(plan(&graph, None, Carried::Nothing, Level::best(), Kept::default()).unwrap());
+        let mut out = vec![0.0; plan.output_width()];
+        plan.instance(&RunLimit::none()).unwrap().run(&x, &mut out).unwrap();
+        out
+    }
+
+    #[test]
+    fn a_stored_condition_chooses_between_a_value_and_a_constant() {
+        let condition = ("c", &[2, 3][..], Data::U8(vec![1, 0, 1, 0, 1, 0]));
+        let stored = [condition, ("f", &[1, 2, 1][..], Data::F32(vec![7.0, -0.0]))];
+        let x = [1.0, f32::NAN, -0.0];
+        let bits = |values: Vec<f32>| values.into_iter().map(|value| if value.is_nan() { 1 } else { value.to_bits() }).collect::<Vec<_>>();
+        let yes = bits(answer("Where", ["c", "x", "f"], &stored, x));
+        assert_eq!(yes, bits(vec![1.0, 7.0, -0.0, -0.0, f32::NAN, -0.0]));
+        let no = bits(answer("Where", ["c", "f", "x"], &stored, x));
+        assert_eq!(no, bits(vec![7.0, f32::NAN, 7.0, 1.0, -0.0, -0.0]));
+        let both = bits(answer("Where", ["c", "x", "x"], &stored, x));
+        assert_eq!(both, bits([x, x].concat()));
+    }
+
+    #[test]
+    fn minus_infinity_hides_what_it_is_added_to() {
+        let stored = [("m", &[3][..], Data::F32(vec![0.5, f32::NEG_INFINITY, f32::NEG_INFINITY]))];
+        assert_eq!(answer("Add", ["m", "x", ""], &stored, [1.0, f32::NAN, f32::INFINITY]), [1.5, f32::NEG_INFINITY, f32::NEG_INFINITY]);
+    }
+}

@@ -39,6 +39,25 @@ pub(in super::super) fn around(places: impl Iterator<Item = bool>) -> Range<usiz
 }
 
 impl Pairs {
+    /// Rows one by one over columns that lie side by side, from `unit` of all matrices on.
+    #[inline(always)]
+    pub(super) fn few(&self, unit: usize, a: &[f32], b: &[f32], to: &mut [f32]) {
+        for (row, to) in to.chunks_exact_mut(self.columns).enumerate() {
+            let (a, inner) = (&a[row * self.a.0..], self.inner_of(unit + row..unit + row + 1));
+            for (block, to) in to.chunks_mut(WIDTH).enumerate() {
+                let (mut sums, weights) = ([0.0; WIDTH], &b[block * WIDTH..]);
+                for inner in inner.clone() {
+                    let (x, weights) = (a[inner * self.a.1], &weights[inner * self.b.0..][..to.len()]);
+                    match <&Block>::try_from(weights) {
+                        Ok(weights) => add(&mut sums, weights, x),
+                        Err(_) => add(&mut sums, weights, x),
+                    }
+                }
+                to.copy_from_slice(&sums[..to.len()]);
+            }
+        }
+    }
+
     /// As [`Pairs::matrix`], for rows that begin with `unit` of all matrices: blocks of columns that none of some neighbours needs are
     /// left as they are, and each row's sums are over what it sees alone.
     #[inline(always)]
@@ -64,36 +83,47 @@ impl Pairs {
         }
     }
 
-    /// As [`Pairs::side`]: what all rows see side by side, and before and behind that each row by itself.
+    /// As [`Pairs::side`]: what all rows see side by side, and what lies before and behind that each row by itself.
     #[inline(always)]
     fn side_in_sight<const N: usize>(&self, seen: &Sight, unit: usize, a: &[f32], packed: &[Block], to: &mut [f32], place: Range<usize>) {
-        let mut sums = [[0.0; WIDTH]; N];
         let seen: [Range<usize>; N] = std::array::from_fn(|row| seen.row(unit + row));
         let start = seen.iter().map(|seen| seen.start).max().unwrap_or(0);
         let end = seen.iter().map(|seen| seen.end).min().unwrap_or(0).max(start);
-        let alone = |sums: &mut [Block; N], part: &dyn Fn(&Range<usize>) -> Range<usize>| {
-            for (row, (sum, seen)) in sums.iter_mut().zip(&seen).enumerate() {
-                for inner in part(seen) {
-                    add(sum, &packed[inner], a[row * self.a.0 + inner * self.a.1]);
-                }
-            }
-        };
-        alone(&mut sums, &|seen| seen.start..seen.end.min(start));
         let rows: [&[f32]; N] = std::array::from_fn(|row| &a[row * self.a.0..]);
-        let mut side = sums;
-        for inner in start..end {
-            for (row, sum) in rows.iter().zip(&mut side) {
-                add(sum, &packed[inner], row[inner * self.a.1]);
+        let mut sums = [[0.0; WIDTH]; N];
+        for (row, sums) in sums.iter_mut().enumerate() {
+            self.add_alone(sums, seen[row].start..seen[row].end.min(start), rows[row], packed);
+        }
+        let mut sums = self.add_together(sums, &rows, start, &packed[start..end]);
+        for (row, sums) in sums.iter_mut().enumerate() {
+            self.add_alone(sums, seen[row].start.max(end)..seen[row].end, rows[row], packed);
+        }
+        self.store(&sums, to, place);
+    }
+
+    /// Sums of their own, which stay in registers.
+    #[inline(always)]
+    fn add_together<const N: usize>(&self, mut sums: [Block; N], rows: &[&[f32]; N], start: usize, packed: &[Block]) -> [Block; N] {
+        for (inner, weights) in packed.iter().enumerate() {
+            for (row, sums) in rows.iter().zip(&mut sums) {
+                add(sums, weights, row[(start + inner) * self.a.1]);
             }
         }
-        sums = side;
-        alone(&mut sums, &|seen| seen.start.max(end)..seen.end);
-        self.store(&sums, to, place);
+        sums
+    }
+
+    #[inline(always)]
+    fn add_alone(&self, sums: &mut Block, stretch: Range<usize>, row: &[f32], packed: &[Block]) {
+        let mut sum = *sums;
+        for inner in stretch {
+            add(&mut sum, &packed[inner], row[inner * self.a.1]);
+        }
+        *sums = sum;
     }
 }
 
 #[inline(always)]
-fn add(sums: &mut Block, weights: &Block, x: f32) {
+fn add(sums: &mut Block, weights: &[f32], x: f32) {
     for (sum, weight) in sums.iter_mut().zip(weights) {
         *sum = weight.mul_add(x, *sum);
     }
