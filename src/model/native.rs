@@ -28,6 +28,7 @@ mod lstm;
 mod mask;
 mod matrix;
 mod norm;
+mod normal;
 mod pairs;
 mod plan;
 mod pool;

@@ -1,6 +1,7 @@
 //! Functions of one value between the layers of a neural network.
 
 use super::block::{WIDTH, clamp, each, exp_minus_1, sigmoid, tanh};
+use super::normal::{erf, gelu};
 use super::simd::Work;
 use super::sums::Registers;
 
@@ -55,7 +56,7 @@ impl Work for Activate<'_> {
             Activation::Square => map(from, to, |x| x * x),
             Activation::Power { exponent } => map(from, to, |x| libm::pow(f64::from(x), f64::from(exponent)) as f32),
             Activation::Softplus => map(from, to, softplus),
-            Activation::Erf => map(from, to, |x| libm::erf(f64::from(x)) as f32),
+            Activation::Erf => map(from, to, erf),
             Activation::Log => map(from, to, |x| libm::log(f64::from(x)) as f32),
             Activation::Gelu => map(from, to, gelu),
             Activation::GeluTanh => map(from, to, gelu_tanh),
@@ -81,13 +82,6 @@ fn softplus(x: f32) -> f32 {
     let x = f64::from(x);
     let above = if x < 0.0 { 0.0 } else { x };
     (above + libm::log1p(libm::exp(-x.abs()))) as f32
-}
-
-/// x times the normal distribution's share below x, rounded once.
-fn gelu(x: f32) -> f32 {
-    let x = f64::from(x);
-    // erfc keeps the small shares far on the left, where 1 + erf would be 0.
-    (0.5 * x * libm::erfc(-x * std::f64::consts::FRAC_1_SQRT_2)) as f32
 }
 
 /// The usual approximation by tanh, rounded once.
