@@ -58,7 +58,7 @@ fn without_gaps(units: Units, width: usize, count: usize) -> Option<Units> {
             _ => joined.push(units),
         }
     }
-    (joined != [0..count]).then(|| joined.into())
+    (joined.as_slice() != std::slice::from_ref(&(0..count))).then(|| joined.into())
 }
 
 #[cfg(test)]

@@ -150,8 +150,9 @@ impl Pairs {
         }
     }
 
-    /// Four columns from `b` on, each of values side by side: one write for a value of each.
-    #[inline(always)]
+    /// Four columns from `b` on, each of values side by side: one write for a value of each. Compiled for the plain instruction set alone:
+    /// for AVX-512 compilers write the values of a column by a scatter, which takes several times as long.
+    #[inline(never)]
     fn turn(&self, b: &[f32], packed: &mut [Block], column: usize) {
         let of = |number: usize| b[number * self.b.1..][..self.inner].iter();
         for ((((packed, a), b), c), d) in packed.iter_mut().zip(of(0)).zip(of(1)).zip(of(2)).zip(of(3)) {

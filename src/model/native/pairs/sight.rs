@@ -45,13 +45,9 @@ impl Pairs {
         for (row, to) in to.chunks_exact_mut(self.columns).enumerate() {
             let (a, inner) = (&a[row * self.a.0..], self.inner_of(unit + row..unit + row + 1));
             for (block, to) in to.chunks_mut(WIDTH).enumerate() {
-                let (mut sums, weights) = ([0.0; WIDTH], &b[block * WIDTH..]);
+                let mut sums = [0.0; WIDTH];
                 for inner in inner.clone() {
-                    let (x, weights) = (a[inner * self.a.1], &weights[inner * self.b.0..][..to.len()]);
-                    match <&Block>::try_from(weights) {
-                        Ok(weights) => add(&mut sums, weights, x),
-                        Err(_) => add(&mut sums, weights, x),
-                    }
+                    add(&mut sums, &beside(&b[inner * self.b.0 + block * WIDTH..]), a[inner * self.a.1]);
                 }
                 to.copy_from_slice(&sums[..to.len()]);
             }
@@ -83,48 +79,122 @@ impl Pairs {
         }
     }
 
-    /// As [`Pairs::side`]: what all rows see side by side, and what lies before and behind that each row by itself.
+    /// As [`Pairs::side`]: what all rows see side by side, and what lies before and behind that each row by itself. What is not seen is
+    /// known of values that lie side by side alone (`fixed.rs`).
     #[inline(always)]
     fn side_in_sight<const N: usize>(&self, seen: &Sight, unit: usize, a: &[f32], packed: &[Block], to: &mut [f32], place: Range<usize>) {
         let seen: [Range<usize>; N] = std::array::from_fn(|row| seen.row(unit + row));
         let start = seen.iter().map(|seen| seen.start).max().unwrap_or(0);
         let end = seen.iter().map(|seen| seen.end).min().unwrap_or(0).max(start);
-        let rows: [&[f32]; N] = std::array::from_fn(|row| &a[row * self.a.0..]);
+        let rows: [&[f32]; N] = std::array::from_fn(|row| &a[row * self.a.0..][..self.inner]);
         let mut sums = [[0.0; WIDTH]; N];
         for (row, sums) in sums.iter_mut().enumerate() {
-            self.add_alone(sums, seen[row].start..seen[row].end.min(start), rows[row], packed);
+            add_alone(sums, seen[row].start..seen[row].end.min(start), rows[row], packed);
         }
-        let mut sums = self.add_together(sums, &rows, start, &packed[start..end]);
+        let mut sums = add_together(sums, std::array::from_fn(|row| &rows[row][start..end]), &packed[start..end]);
         for (row, sums) in sums.iter_mut().enumerate() {
-            self.add_alone(sums, seen[row].start.max(end)..seen[row].end, rows[row], packed);
+            add_alone(sums, seen[row].start.max(end)..seen[row].end, rows[row], packed);
         }
         self.store(&sums, to, place);
     }
+}
 
-    /// Sums of their own, which stay in registers.
-    #[inline(always)]
-    fn add_together<const N: usize>(&self, mut sums: [Block; N], rows: &[&[f32]; N], start: usize, packed: &[Block]) -> [Block; N] {
-        for (inner, weights) in packed.iter().enumerate() {
-            for (row, sums) in rows.iter().zip(&mut sums) {
-                add(sums, weights, row[(start + inner) * self.a.1]);
-            }
+/// Sums of its own, which stay in registers.
+#[inline(always)]
+fn add_together<const N: usize>(mut sums: [Block; N], rows: [&[f32]; N], packed: &[Block]) -> [Block; N] {
+    for (inner, weights) in packed.iter().enumerate() {
+        for (row, sums) in rows.iter().zip(&mut sums) {
+            add(sums, weights, row[inner]);
         }
-        sums
     }
+    sums
+}
 
-    #[inline(always)]
-    fn add_alone(&self, sums: &mut Block, stretch: Range<usize>, row: &[f32], packed: &[Block]) {
-        let mut sum = *sums;
-        for inner in stretch {
-            add(&mut sum, &packed[inner], row[inner * self.a.1]);
+#[inline(always)]
+fn add_alone(sums: &mut Block, stretch: Range<usize>, row: &[f32], packed: &[Block]) {
+    if stretch.is_empty() {
+        return;
+    }
+    let mut sum = *sums;
+    for (weights, x) in packed[stretch.clone()].iter().zip(&row[stretch]) {
+        add(&mut sum, weights, *x);
+    }
+    *sums = sum;
+}
+
+/// The first block of values; zeros fill the last one of all.
+#[inline(always)]
+fn beside(values: &[f32]) -> Block {
+    match values.first_chunk() {
+        Some(block) => *block,
+        None => {
+            let mut block = [0.0; WIDTH];
+            block[..values.len()].copy_from_slice(values);
+            block
         }
-        *sums = sum;
     }
 }
 
 #[inline(always)]
-fn add(sums: &mut Block, weights: &[f32], x: f32) {
+fn add(sums: &mut Block, weights: &Block, x: f32) {
     for (sum, weight) in sums.iter_mut().zip(weights) {
         *sum = weight.mul_add(x, *sum);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::PairRun;
+    use super::*;
+    use crate::model::native::simd::Level;
+
+    /// Stretches of an axis of `len`, none of them empty.
+    fn stretches(rows: usize, len: usize, seed: u64) -> Vec<Range<usize>> {
+        let mut seed = seed;
+        let mut next = |most: usize| {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (seed >> 33) as usize % most
+        };
+        let stretch = |_| {
+            let start = next(len);
+            start..start + 1 + next(len - start)
+        };
+        (0..rows).map(stretch).collect()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: if cfg!(miri) { 4 } else { 128 }, ..ProptestConfig::default() })]
+
+        /// What a row does not see is NaN here, and each value that is asked for is the chain of what the row sees.
+        #[test]
+        fn rows_sum_what_they_see(
+            count in 1usize..3, rows in 1usize..20, inner in 1usize..20, columns in 1usize..40, turned in any::<bool>(), seed in any::<u64>(), part in any::<[prop::sample::Index; 2]>(),
+        ) {
+            let (seen, asked) = (stretches(count * rows, inner, seed), stretches(count * rows, columns, !seed));
+            let starts = (0..count).map(|at| (at * rows * inner, at * inner * columns)).collect();
+            let sight = |rows: &[Range<usize>], len| Sight::of(rows.iter().cloned(), len);
+            let (inner_seen, columns_seen) = (sight(&seen, inner), sight(&asked, columns));
+            let b = if turned { (1, inner) } else { (columns, 1) };
+            let pairs = Pairs { starts, rows, inner, columns, a: (inner, 1), b, inner_seen, columns_seen };
+            let value = |at: usize, seed: f32| ((at as f32 + seed) * 1.3).sin() * 3.0;
+            let left: Vec<f32> = (0..count * rows * inner).map(|at| if seen[at / inner].contains(&(at % inner)) { value(at, 0.5) } else { f32::NAN }).collect();
+            let right: Vec<f32> = (0..count * inner * columns).map(|at| value(at, 7.5)).collect();
+            let mut ends = part.map(|index| index.index(count * rows + 1));
+            ends.sort_unstable();
+            let units = ends[0]..ends[1];
+            for level in Level::available() {
+                let (mut scratch, mut to) = (vec![f32::NAN; pairs.scratch_len()], vec![f32::NAN; units.len() * columns]);
+                level.run(PairRun { pairs: &pairs, units: units.clone(), a: &left, b: &right, scratch: &mut scratch, to: &mut to });
+                for unit in units.clone() {
+                    for column in asked[unit].clone() {
+                        let weight = |k: usize| right[unit / rows * inner * columns + k * b.0 + column * b.1];
+                        let chain = seen[unit].clone().fold(0.0f32, |sum, k| weight(k).mul_add(left[unit * inner + k], sum));
+                        prop_assert_eq!(to[(unit - units.start) * columns + column].to_bits(), chain.to_bits());
+                    }
+                }
+            }
+        }
     }
 }
