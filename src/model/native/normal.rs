@@ -35,7 +35,7 @@ pub(super) fn erf(x: f32) -> f32 {
     // erf(x) / x in x^2, minimax below 1 with a relative error of 1.3e-9.
     let square = size * size;
     let near = 7.853_861_5e-5_f32.mul_add(square, -8.010_193_7e-4).mul_add(square, 5.188_327_7e-3).mul_add(square, -2.685_381_3e-2);
-    let near = near.mul_add(square, 1.128_358_5e-1).mul_add(square, -3.761_262_6e-1).mul_add(square, 1.128_379_1);
+    let near = near.mul_add(square, 1.128_358_5e-1).mul_add(square, -3.761_262_6e-1).mul_add(square, std::f32::consts::FRAC_2_SQRT_PI);
     let far = beyond(size * std::f32::consts::SQRT_2).mul_add(-2.0, 1.0);
     let of_size = if size < 1.0 { near * size } else { far };
     of_size.copysign(x)
