@@ -27,7 +27,7 @@ import numpy as np  # noqa: E402
 # Rows that foretick itself is timed on; those after them were trained on.
 ROWS = 2_048
 # Steps of a window, by the networks that read one.
-WINDOWS = {"lstm": 60, "lstm3": 60, "cnn": 60, "transformer": 60, "stac_lstm_a": 50}
+WINDOWS = {"lstm": 60, "lstm3": 60, "cnn": 60, "transformer": 60, "transformer_128": 60, "transformer_causal": 60, "stac_lstm_a": 50}
 WIDTHS = {"lstm3": 5, "stac_lstm_a": 100, "stac_gbt_a": 60}
 NETWORKS = ["lr", "mlp", "rf", "xgb", "lgb", *WINDOWS, "stac_gbt_a"]
 BINS_A_DECADE = 20

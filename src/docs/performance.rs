@@ -14,6 +14,8 @@
 //!
 //! Sums stay in registers as long as nobody takes a reference to more than four blocks of them. Writing a tile's sums straight to their
 //! rows, instead of through a cleared array on the stack, made products of many rows 2.1 times faster (a Transformer over 60 steps).
+//! GELU and the error function are f32 polynomials side by side (`native/normal.rs`) instead of a call for each value: that Transformer
+//! with GELU takes 134 us, was 222.
 //!
 //! # Trees
 //!
@@ -55,7 +57,12 @@
 //!   answer will read, half of the weights, in the nearest cache that holds it.
 //! - **Convolutions and what goes along a sequence.** The next window is run with zeros in the place of its newest row; what depends on
 //!   that row is known from the plan and is made again when it comes: a few rows of each convolution.
-//! - **Transformers** that are not causal depend on the newest row everywhere, so nothing is worked ahead for them.
+//! - **Causal Transformers.** A score that a mask of minus infinity hides is not asked for (`native/demand.rs`), its share is 0 whatever the
+//!   row is (`native/fixed.rs`), and a product of shares and values sums over what a row sees alone. So no earlier row depends on the
+//!   newest one, and what is left for the answer is one row of each layer: one query a head over keys and values that are there. That the
+//!   whole window is run by the same rule makes both equal to the bit, values that overflow included. Of two
+//!   layers of 64 over 60 steps 15.5 us (ONNX Runtime in turns: 290, the whole window: 159), and 13.9 where nobody else uses the caches.
+//!   Transformers that are not causal depend on the newest row everywhere, so nothing is worked ahead for them.
 //!
 //! # Stateful models: one row a step
 //!

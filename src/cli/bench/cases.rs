@@ -125,7 +125,7 @@ impl Case {
 }
 
 /// Everything, in the order in which it is shown.
-pub static CASES: [Case; 31] = [
+pub static CASES: [Case; 34] = [
     Case::track("decision", &DECISION, Part::Decision, "event in, 25 features, LR + RF + XGBoost + LSTM (prefix precomputed), decision out")
         .ratio(30.0)
         .p99(8e3)
@@ -150,6 +150,9 @@ pub static CASES: [Case; 31] = [
     Case::scorer(&["cnn"], "CNN 1-D, 32 and 32 channels, 60 x 25"),
     Case::ahead("cnn_ahead", &["cnn"], "CNN 1-D, 32 and 32 channels, 60 x 25, prefix precomputed").ratio(7.0),
     Case::scorer(&["transformer"], "Transformer, d 64, 4 heads, 2 layers, 60 x 25").ratio(1.8),
+    Case::scorer(&["transformer_128"], "Transformer, d 128, 8 heads, 4 layers, 60 x 25").share(20),
+    Case::scorer(&["transformer_causal"], "causal Transformer, d 64, 4 heads, 2 layers, 60 x 25, whole window"),
+    Case::ahead("transformer_causal_ahead", &["transformer_causal"], "causal Transformer, d 64, 4 heads, 2 layers, 60 x 25, prefix precomputed"),
     Case::scorer(&["stac_lstm_a"], "STAC-shaped LSTM_A, 2 x 100 on 50 x 100 (own weights, unaudited)"),
     Case::ahead("stac_lstm_a_ahead", &["stac_lstm_a"], "STAC-shaped LSTM_A (own weights, unaudited), prefix precomputed").p99(4_700.0),
     Case::ahead("stac_lstm_a_fp16_ahead", &["stac_lstm_a_fp16"], "STAC-shaped LSTM_A in fp16, prefix precomputed").share(10),

@@ -77,7 +77,7 @@ const GBT_A: Recipe = Recipe { trees: 250, depth: 64, leaves: 11, fewer: (16, 10
 /// 1,000 trees with 184,454 nodes: 727 of 93 leaves and 273 of 92.
 const GBT_B: Recipe = Recipe { trees: 1_000, leaves: 93, fewer: (273, 92), seed: 25, ..GBT_A };
 
-const SHAPES: [Shape; 18] = [
+const SHAPES: [Shape; 20] = [
     Shape::new("lr", 25, 1, |_| nets::mlp(&[25], 11)),
     Shape::new("mlp", 25, 1, |_| nets::mlp(&[25, 64, 32], 12)),
     Shape::new("rf", 25, 1, |rows| grown(rows, FOREST)),
@@ -87,7 +87,9 @@ const SHAPES: [Shape; 18] = [
     Shape::new("lstm_step", 25, 1, |_| nets::lstm_step(25, 2, 64, 13)),
     Shape::new("lstm3", 5, 60, |_| nets::lstm(60, 5, &[128, 64, 32], &[16], 14)),
     Shape::new("cnn", 25, 60, |_| nets::cnn(60, 25, &[32, 32], 15)),
-    Shape::new("transformer", 25, 60, |_| nets::transformer(60, 25, [64, 4, 2], 16)),
+    Shape::new("transformer", 25, 60, |_| nets::transformer(60, 25, [64, 4, 2], false, 16)),
+    Shape::new("transformer_causal", 25, 60, |_| nets::transformer(60, 25, [64, 4, 2], true, 16)),
+    Shape::new("transformer_128", 25, 60, |_| nets::transformer(60, 25, [128, 8, 4], false, 20)),
     Shape::new("lr_1000", 1_000, 1, |_| nets::mlp(&[1_000], 18)),
     Shape::new("stac_lstm_a", 100, 50, lstm_a),
     Shape::new("stac_lstm_a_fp16", 100, 50, lstm_a).kept(Precision::Fp16),

@@ -197,8 +197,15 @@ impl Writer {
         self.graph.op("Transpose", &[&parts], to, &[("perm", Attr::Ints(turn))]);
     }
 
+    /// Scores without those of later steps.
+    fn masked(&mut self, scores: &str) -> String {
+        let seen = format!("{scores}.seen");
+        self.graph.op("Add", &[scores, "mask"], &seen, &[]);
+        seen
+    }
+
     /// Self-attention over a window.
-    fn attention(&mut self, from: &str, to: &str, [window, width]: [usize; 2]) {
+    fn attention(&mut self, from: &str, to: &str, [window, width]: [usize; 2], is_causal: bool) {
         let name = |what: &str| format!("{to}.{what}");
         let [q, k, v, dots, scaled, shares, mixed, turned, joined] = ["q", "k", "v", "dots", "scaled", "shares", "mixed", "turned", "joined"].map(name);
         self.split(from, &q, [window, width], &[0, 2, 1, 3]);
@@ -206,6 +213,7 @@ impl Writer {
         self.split(from, &v, [window, width], &[0, 2, 1, 3]);
         self.graph.op("MatMul", &[&q, &k], &dots, &[]);
         self.graph.op("Mul", &[&dots, "scale"], &scaled, &[]);
+        let scaled = if is_causal { self.masked(&scaled) } else { scaled };
         self.graph.op("Softmax", &[&scaled], &shares, &[("axis", Attr::Int(-1))]);
         self.graph.op("MatMul", &[&shares, &v], &mixed, &[]);
         self.graph.op("Transpose", &[&mixed], &turned, &[("perm", Attr::Ints(&[0, 2, 1, 3]))]);
@@ -216,8 +224,13 @@ impl Writer {
 }
 
 /// A Transformer encoder over a window (attention, a dense layer four times as wide, norms after each), a dense layer on the newest step.
-pub fn transformer(window: usize, features: usize, [width, heads, layers]: [usize; 3], seed: u64) -> Net {
+/// In a causal one no step sees a later one.
+pub fn transformer(window: usize, features: usize, [width, heads, layers]: [usize; 3], is_causal: bool, seed: u64) -> Net {
     let mut writer = Writer::new(seed);
+    if is_causal {
+        let mask: Vec<f32> = (0..window * window).map(|at| if at % window > at / window { f32::NEG_INFINITY } else { 0.0 }).collect();
+        writer.graph.floats("mask", &[window, window], &mask);
+    }
     writer.graph.input("x", &[1, window, features]);
     writer.graph.whole("heads", &[1, window as i64, heads as i64, (width / heads) as i64]);
     writer.graph.whole("whole", &[1, window as i64, width as i64]);
@@ -228,7 +241,7 @@ pub fn transformer(window: usize, features: usize, [width, heads, layers]: [usiz
     for layer in 0..layers {
         let from = format!("e{layer}");
         let [attended, first, wide, active, narrow] = ["attended", "first", "wide", "active", "narrow"].map(|what| format!("{what}{layer}"));
-        writer.attention(&from, &attended, [window, width]);
+        writer.attention(&from, &attended, [window, width], is_causal);
         writer.added(&from, &attended, &first, width);
         writer.linear(&first, &wide, window, [width, 4 * width]);
         writer.graph.op("Relu", &[&wide], &active, &[]);

@@ -1,6 +1,7 @@
 //! Functions of one value between the layers of a neural network.
 
 use super::block::{WIDTH, clamp, each, exp_minus_1, sigmoid, tanh};
+use super::normal::{erf, gelu};
 use super::simd::Work;
 use super::sums::Registers;
 
@@ -77,7 +78,7 @@ impl Activation {
             Activation::Square => values.map(|x| x * x),
             Activation::Power { exponent } => values.map(|x| libm::pow(f64::from(x), f64::from(exponent)) as f32),
             Activation::Softplus => values.map(softplus),
-            Activation::Erf => values.map(|x| libm::erf(f64::from(x)) as f32),
+            Activation::Erf => values.map(erf),
             Activation::Log => values.map(|x| libm::log(f64::from(x)) as f32),
             Activation::Gelu => values.map(gelu),
             Activation::GeluTanh => values.map(gelu_tanh),
@@ -118,13 +119,6 @@ fn softplus(x: f32) -> f32 {
     let x = f64::from(x);
     let above = if x < 0.0 { 0.0 } else { x };
     (above + libm::log1p(libm::exp(-x.abs()))) as f32
-}
-
-/// x times the normal distribution's share below x, rounded once.
-fn gelu(x: f32) -> f32 {
-    let x = f64::from(x);
-    // erfc keeps the small shares far on the left, where 1 + erf would be 0.
-    (0.5 * x * libm::erfc(-x * std::f64::consts::FRAC_1_SQRT_2)) as f32
 }
 
 /// The usual approximation by tanh, rounded once.

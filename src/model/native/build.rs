@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use super::demand::demanded;
+use super::demand::demand;
+use super::fixed::narrow;
 use super::plan::{Kernel, Place, Plan, Step};
 use super::view::View;
 use super::{Kept, Level, attrs, faulty, linear, shape, shown, tree, unable};
@@ -283,8 +284,8 @@ impl<'a> Builder<'a> {
         let (inputs, input_width, scratch_len) = (self.inputs, self.input_width, self.scratch_len);
         fuse(&mut self.steps, &places);
         let outputs = places.iter().zip(&ports).map(|(place, port): (&Place, &Port)| (*place, port.width()));
-        let wanted = demanded(&self.steps, outputs, scratch_len);
-        self.steps.iter_mut().zip(wanted).for_each(|(step, wanted)| step.wanted = wanted);
+        narrow(&mut self.steps, scratch_len);
+        demand(&mut self.steps, outputs, scratch_len);
         Ok(Plan { inputs, input_width, steps: self.steps, ports, places, carries, scratch_len, level: self.level, precision: self.kept.precision })
     }
 }

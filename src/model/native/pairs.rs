@@ -2,11 +2,14 @@
 //!
 //! Every value is one chain: from 0 over the inner axis in its order, each step a fused multiply-add in f32.
 
+mod sight;
+
 use std::ops::Range;
 
 use super::block::{Block, WIDTH, blocks, filled};
 use super::simd::Work;
 use super::sums::Registers;
+pub(super) use sight::{Sight, around};
 
 /// Matrices `a` times matrices `b`, one after the other. Where their values lie is told by strides, so nothing is moved before.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,20 +23,37 @@ pub(super) struct Pairs {
     pub(super) a: (usize, usize),
     /// From one value of the inner axis of `b` to the next, and from a column to the next.
     pub(super) b: (usize, usize),
+    /// What each row's sums are over, where that is not the whole inner axis: the rest has no share, whatever it is.
+    pub(super) inner_seen: Option<Sight>,
+    /// Around the values of each row that are asked for, where those are not all.
+    pub(super) columns_seen: Option<Sight>,
 }
 
 impl Pairs {
-    /// For each matrix that rows of the result belong to, the stretches of both sides that hold what they read.
-    pub(super) fn reads(&self, rows: Range<usize>) -> impl Iterator<Item = (Range<usize>, Range<usize>)> {
-        let reach = |(rows, row): (usize, usize), (columns, column): (usize, usize)| (rows - 1) * row + (columns - 1) * column + 1;
-        let matrices = rows.start / self.rows..rows.end.div_ceil(self.rows);
-        matrices.map(move |matrix| {
+    /// Visits the stretches that rows of the result are made from, of `a` (`true`) and `b`.
+    pub(super) fn reads(&self, rows: Range<usize>, visit: &mut dyn FnMut(bool, Range<usize>)) {
+        let is_exact = self.is_narrowed();
+        for matrix in rows.start / self.rows..rows.end.div_ceil(self.rows) {
             let (a, b) = self.starts[matrix];
             let (first, end) = (rows.start.max(matrix * self.rows), rows.end.min((matrix + 1) * self.rows));
-            let start = a + (first - matrix * self.rows) * self.a.0;
-            let ours = start..start + reach((end - first, self.a.0), (self.inner, self.a.1));
-            (ours, b..b + reach((self.inner, self.b.0), (self.columns, self.b.1)))
-        })
+            let (inner, columns) = (self.inner_of(first..end), self.columns_of(first..end));
+            let ours = first - matrix * self.rows..end - matrix * self.rows;
+            stretches(a, (ours, self.a.0), (inner.clone(), self.a.1), is_exact, &mut |values| visit(true, values));
+            stretches(b, (inner, self.b.0), (columns, self.b.1), is_exact, &mut |values| visit(false, values));
+        }
+    }
+
+    /// Some rows need less than the whole of both sides.
+    fn is_narrowed(&self) -> bool {
+        self.inner_seen.is_some() || self.columns_seen.is_some()
+    }
+
+    fn inner_of(&self, rows: Range<usize>) -> Range<usize> {
+        self.inner_seen.as_ref().map_or(0..self.inner, |seen| seen.around(rows))
+    }
+
+    fn columns_of(&self, rows: Range<usize>) -> Range<usize> {
+        self.columns_seen.as_ref().map_or(0..self.columns, |seen| seen.around(rows))
     }
 
     /// One matrix of `b` in blocks of columns.
@@ -69,13 +89,40 @@ impl Work for PairRun<'_> {
             let count = (pairs.rows - first).min(units.end - row);
             let (own, more) = rest.split_at_mut(count * pairs.columns);
             let (a_start, b_start) = pairs.starts[matrix];
+            let a = &a[a_start + first * pairs.a.0..];
+            if pairs.b.1 == 1 && count <= FEW {
+                pairs.few::<R>(row, a, &b[b_start..], own);
+                (row, rest) = (row + count, more);
+                continue;
+            }
             pairs.pack(&b[b_start..], packed);
-            pairs.matrix::<R>(&a[a_start + first * pairs.a.0..], packed, own);
+            if pairs.is_narrowed() {
+                pairs.matrix_in_sight::<R>(row, a, packed, own);
+            } else {
+                pairs.matrix::<R>(a, packed, own);
+            }
             (row, rest) = (row + count, more);
         }
     }
 }
 
+/// The stretches that hold a part of a table, whose two axes begin at `start`: a stretch for each place along the axis whose neighbours
+/// lie farther apart, or one around all.
+fn stretches(start: usize, one: (Range<usize>, usize), other: (Range<usize>, usize), is_exact: bool, visit: &mut dyn FnMut(Range<usize>)) {
+    let ((far, far_stride), (near, near_stride)) = if one.1 >= other.1 { (one, other) } else { (other, one) };
+    if far.is_empty() || near.is_empty() {
+        return;
+    }
+    let (first, last) = (start + near.start * near_stride, start + (near.end - 1) * near_stride);
+    if is_exact {
+        far.for_each(|at| visit(first + at * far_stride..last + at * far_stride + 1));
+    } else {
+        visit(first + far.start * far_stride..last + (far.end - 1) * far_stride + 1);
+    }
+}
+
+/// So few rows of a matrix that laying the other one in order costs more than it saves.
+const FEW: usize = 2;
 /// Rows that run side by side: a chain alone would wait for itself.
 const SIDE: usize = 8;
 
@@ -92,10 +139,24 @@ impl Pairs {
                 }
             }
             // Column by column where columns lie apart, so that what is read lies together.
-            for column in (0..columns).filter(|_| self.b.1 != 1) {
+            let beside = if self.b == (1, self.b.1) && self.b.1 != 1 { columns / 4 * 4 } else { 0 };
+            for column in (0..beside).step_by(4) {
+                self.turn(&b[(block * WIDTH + column) * self.b.1..], packed, column);
+            }
+            for column in (beside..columns).filter(|_| self.b.1 != 1) {
                 let from = b[(block * WIDTH + column) * self.b.1..].iter().step_by(self.b.0);
                 packed.iter_mut().zip(from).for_each(|(packed, x)| packed[column] = *x);
             }
+        }
+    }
+
+    /// Four columns from `b` on, each of values side by side: one write for a value of each. Compiled for the plain instruction set alone:
+    /// for AVX-512 compilers write the values of a column by a scatter, which takes several times as long.
+    #[inline(never)]
+    fn turn(&self, b: &[f32], packed: &mut [Block], column: usize) {
+        let of = |number: usize| b[number * self.b.1..][..self.inner].iter();
+        for ((((packed, a), b), c), d) in packed.iter_mut().zip(of(0)).zip(of(1)).zip(of(2)).zip(of(3)) {
+            packed[column..column + 4].copy_from_slice(&[*a, *b, *c, *d]);
         }
     }
 
@@ -127,6 +188,11 @@ impl Pairs {
                 R::add(sums, x, weights);
             }
         }
+        self.store(&sums, to, place);
+    }
+
+    #[inline(always)]
+    fn store<const N: usize>(&self, sums: &[Block; N], to: &mut [f32], place: Range<usize>) {
         for (row, sums) in sums.iter().enumerate() {
             let to = &mut to[row * self.columns..][place.clone()];
             match <&mut Block>::try_from(&mut *to) {
@@ -152,7 +218,7 @@ mod tests {
         ) {
             let (a, b) = (if turned[0] { (1, rows) } else { (inner, 1) }, if turned[1] { (1, inner) } else { (columns, 1) });
             let starts = (0..count).map(|at| (at * rows * inner, at * inner * columns)).collect();
-            let pairs = Pairs { starts, rows, inner, columns, a, b };
+            let pairs = Pairs { starts, rows, inner, columns, a, b, inner_seen: None, columns_seen: None };
             let values = |len: usize, seed: f32| (0..len).map(|i| ((i as f32 + seed) * 1.3).sin() * 3.0).collect::<Vec<f32>>();
             let (left, right) = (values(count * rows * inner, 0.5), values(count * inner * columns, 7.5));
             let mut ends = part.map(|index| index.index(count * rows + 1));

@@ -8,6 +8,7 @@ use super::describe;
 use super::gru::{Gru, GruRun};
 use super::linear::{Linear, LinearRun};
 use super::lstm::{Lstm, LstmRun};
+use super::mask::Mask;
 use super::matrix::Matrix;
 use super::norm::{Affine, LayerNorm};
 use super::pairs::Pairs;
@@ -113,6 +114,7 @@ pub(super) enum Kernel {
     },
     Affine(Affine),
     Pool(Pool),
+    Masked(Mask),
 }
 
 impl Kernel {
@@ -228,7 +230,7 @@ impl Step {
             Kernel::Pool(pool) => pool.apply(from, to),
             // These are made by their units.
             Kernel::Copy | Kernel::Conv(_) | Kernel::Dense { .. } | Kernel::Pairs { .. } | Kernel::Pick { .. } => {}
-            Kernel::Affine(_) | Kernel::LayerNorm(_) | Kernel::Softmax { .. } | Kernel::Activation(_) => {}
+            Kernel::Affine(_) | Kernel::LayerNorm(_) | Kernel::Softmax { .. } | Kernel::Activation(_) | Kernel::Masked(_) => {}
         }
     }
 
@@ -245,6 +247,7 @@ impl Step {
             Kernel::Lstm(lstm) => lstm.memory_bytes(),
             Kernel::Gru(gru) => gru.memory_bytes(),
             Kernel::LayerNorm(norm) => (norm.scale.len() + norm.bias.len()) * 4,
+            Kernel::Masked(mask) => mask.memory_bytes(),
             Kernel::Affine(affine) => (affine.factor.len() + affine.term.len()) * 4,
             _ => 0,
         };

@@ -4,7 +4,11 @@
 //! are there is final; what depends on the newest row is known from the plan alone (`streaming/parts.rs`) and is made again when the row
 //! comes. Of a convolution that is the last few rows of its result.
 
+#[cfg(test)]
+mod encoder;
 mod parts;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 

@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use super::activation::Activate;
 use super::conv::ConvRun;
+use super::mask::MaskRun;
 use super::matrix::{Lay, Product, Walk};
 use super::norm::Normalize;
 use super::pairs::PairRun;
@@ -45,8 +46,9 @@ pub(super) fn unit(kernel: &Kernel, from_width: usize, width: usize) -> usize {
         Kernel::LayerNorm(norm) => norm.scale.len(),
         Kernel::Softmax { columns } => *columns,
         Kernel::Pairs { pairs, .. } => pairs.columns,
-        Kernel::Activation(_) | Kernel::Copy | Kernel::Pick { .. } => 1,
+        Kernel::Activation(_) | Kernel::Copy | Kernel::Masked(_) | Kernel::Pick { .. } => 1,
         Kernel::Binary { other_width, .. } if *other_width == width && from_width == width => 1,
+        Kernel::Constant { constant, .. } if constant.len() == width && from_width == width => 1,
         Kernel::Constant { constant, .. } if constant.len() <= width && from_width == width => constant.len(),
         _ => width,
     }
@@ -69,16 +71,14 @@ impl Step {
             Kernel::Affine(_) | Kernel::LayerNorm(_) | Kernel::Softmax { .. } | Kernel::Activation(_) | Kernel::Copy => {
                 visit(self.from, units.start * columns..units.end * columns);
             }
+            Kernel::Masked(mask) => mask.reads(units, |values| visit(self.from, values)),
             Kernel::Constant { .. } if columns < self.width => visit(self.from, units.start * columns..units.end * columns),
             Kernel::Binary { other, .. } if columns < self.width => {
                 visit(self.from, units.clone());
                 visit(*other, units);
             }
             Kernel::Pairs { pairs, other, .. } => {
-                for (first, second) in pairs.reads(units) {
-                    visit(self.from, first);
-                    visit(*other, second);
-                }
+                pairs.reads(units, &mut |is_first, values| visit(if is_first { self.from } else { *other }, values));
             }
             Kernel::Binary { other, other_width, .. } => {
                 visit(self.from, 0..self.from_width);
@@ -117,9 +117,13 @@ impl Step {
             Kernel::LayerNorm(norm) => level.run(Normalize { norm, from: &from[values], to }),
             Kernel::Softmax { columns } => level.run(Softmax { columns: *columns, from: &from[values], to }),
             Kernel::Activation(activation) => level.run(Activate { activation: *activation, from: &from[values], to }),
+            Kernel::Masked(mask) => level.run(MaskRun { mask, first: units.start, from: &from[values], to }),
             Kernel::Pick { index, fill } => to.iter_mut().zip(&index[units]).for_each(|(to, index)| *to = from.get(*index as usize).copied().unwrap_or(*fill)),
-            Kernel::Constant { op, constant, first: true } if in_parts => op.apply(constant, &from[values], to),
-            Kernel::Constant { op, constant, first: false } if in_parts => op.apply(&from[values], constant, to),
+            Kernel::Constant { op, constant, first } if in_parts => {
+                // One value for each, or a row of values for each row.
+                let (from, constant) = (&from[values.clone()], if constant.len() == self.width { &constant[values] } else { constant });
+                if *first { op.apply(constant, from, to) } else { op.apply(from, constant, to) }
+            }
             Kernel::Binary { op, other, other_width } if in_parts => op.apply(&from[values.clone()], &read(row, made, *other, *other_width)[values], to),
             Kernel::Copy => to.copy_from_slice(&from[values]),
             _ => self.whole(level, row, made, whole, extra),

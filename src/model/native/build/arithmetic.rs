@@ -1,9 +1,10 @@
 //! Operators that join two values element by element.
 
-use super::constants::Constant;
+use super::constants::{Constant, room};
 use super::numbers::Numbers;
-use super::{Builder, Kernel, Node, Place, Result, Slot, attrs, shape, shown, unable};
+use super::{Builder, Kernel, Node, Place, Result, Slot, Tensor, attrs, shape, shown, unable};
 use crate::model::native::activation::Activation;
+use crate::model::native::mask::{Cell, Mask};
 use crate::model::native::rowwise::Binary;
 use crate::model::native::view::View;
 
@@ -86,7 +87,17 @@ impl<'a> Builder<'a> {
         let value = value.seen(expanded);
         let value = if value.view.is_dense() { value } else { self.ordered(&value)? };
         let constant = constant_for(values, &tensor.dims, &value.view)?;
-        self.push_as(Kernel::Constant { op, constant, first }, &value, value.view.clone())
+        let kernel = if op == Binary::Add { self.with_term(constant) } else { Kernel::Constant { op, constant, first } };
+        self.push_as(kernel, &value, value.view.clone())
+    }
+
+    /// Adds a constant; in a network a term of minus infinity is a mask.
+    pub(super) fn with_term(&self, constant: Vec<f32>) -> Kernel {
+        if self.neural && constant.contains(&f32::NEG_INFINITY) {
+            let cells: Vec<Cell> = constant.into_iter().map(Cell::added).collect();
+            return Kernel::Masked(Mask::new(&cells));
+        }
+        Kernel::Constant { op: Binary::Add, constant, first: false }
     }
 
     /// `Pow` by one stored number.
@@ -105,11 +116,19 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 
-    /// `Where` with a condition that is computed from the row.
+    /// `Where`. A condition that is stored is a mask when one of the others is stored too, as exporters write masks of attention.
     pub(super) fn choice(&mut self, node: &'a Node) -> Result<()> {
         let what = shown(&node.title());
-        let condition = self.value(node, 0)?;
-        let (yes, no) = (self.side(node, 1)?, self.side(node, 2)?);
+        let (condition, yes, no) = (self.side(node, 0)?, self.side(node, 1)?, self.side(node, 2)?);
+        if let (Side::Stored(condition), (Side::Value(value), Side::Stored(fill)) | (Side::Stored(fill), Side::Value(value))) = (&condition, (&yes, &no)) {
+            let slot = self.masked(node, value, (condition, matches!(yes, Side::Value(_))), fill)?;
+            self.name(node, 0, slot);
+            return Ok(());
+        }
+        let condition = match condition {
+            Side::Value(value) => value,
+            Side::Stored(condition) => self.push_stored(Numbers::of(node, &condition)?.to_bool().into_iter().map(f32::from).collect(), &condition.dims)?,
+        };
         let (yes, no) = (self.valued(node, yes)?, self.valued(node, no)?);
         let shape = shape::broadcast(condition.shape(), yes.shape(), &what)?;
         let shape = shape::broadcast(&shape, no.shape(), &what)?;
@@ -126,9 +145,27 @@ impl<'a> Builder<'a> {
             Side::Stored(tensor) => tensor,
         };
         let values = tensor.as_f32().ok_or_else(|| unable(format!("{} has a stored input that is not float32", shown(&node.title()))))?;
+        self.push_stored(values.to_vec(), &tensor.dims)
+    }
+
+    fn push_stored(&mut self, values: Vec<f32>, dims: &[usize]) -> Result<Slot> {
         self.claim(self.next, values.len())?;
         let nothing = Slot::plain(Place::Scratch(0), vec![0]);
-        self.push(Kernel::Stored(values.to_vec()), &nothing, tensor.dims.clone())
+        self.push(Kernel::Stored(values), &nothing, dims.to_vec())
+    }
+
+    /// A value where the condition is what it is said to be, elsewhere the stored one.
+    fn masked(&mut self, node: &Node, value: &Slot, (condition, kept): (&Tensor, bool), fill: &Tensor) -> Result<Slot> {
+        let what = shown(&node.title());
+        let dims = shape::broadcast(&condition.dims, &fill.dims, &what)?;
+        let shape = shape::broadcast(value.shape(), &dims, &what)?;
+        self.claim(self.next, shape::width(&shape).max(room(node, &dims)?))?;
+        let value = self.repeated(value, &shape)?;
+        let value = if value.shape() == shape { value } else { self.spread(&value, &shape)? };
+        let (condition, fill) = (Numbers::spread(node, condition, &dims)?.to_bool(), Numbers::spread(node, fill, &dims)?.to_f32());
+        let cells = condition.into_iter().zip(fill).map(|(holds, fill)| if (holds != 0) == kept { Cell::KEPT } else { Cell::Hidden { fill } });
+        let cells = laid(&cells.collect::<Vec<_>>(), &dims, &value.view, |a, b| a.same(*b))?;
+        self.push_as(Kernel::Masked(Mask::new(&cells)), &value, value.view.clone())
     }
 
     /// A value repeated to a shape, in order.
@@ -152,16 +189,68 @@ fn one_order(a: &View, b: &View) -> bool {
 
 /// A constant repeated to the values of a view and laid in their order, cut to its period.
 pub(super) fn constant_for(values: &[f32], dims: &[usize], view: &View) -> Result<Vec<f32>> {
+    laid(values, dims, view, |a, b| a.to_bits() == b.to_bits())
+}
+
+fn laid<T: Copy>(values: &[T], dims: &[usize], view: &View, same: impl Fn(&T, &T) -> bool) -> Result<Vec<T>> {
     let order = view.by_stride();
     let expanded =
         View::plain(dims.to_vec()).expanded(&view.shape).ok_or_else(|| unable(format!("a constant with dimensions {dims:?} for {:?}", view.shape)))?;
-    let mut laid: Vec<f32> = expanded.permuted(&order).index().into_iter().map(|at| values[at]).collect();
+    let mut laid: Vec<T> = expanded.permuted(&order).index().into_iter().map(|at| values[at]).collect();
     let period = values.len();
-    let repeats = laid.len().is_multiple_of(period) && laid.chunks_exact(period).all(|chunk| chunk.iter().zip(&laid).all(|(a, b)| a.to_bits() == b.to_bits()));
+    let repeats = laid.len().is_multiple_of(period) && laid.chunks_exact(period).all(|chunk| chunk.iter().zip(&laid).all(|(a, b)| same(a, b)));
     laid.truncate(if repeats { period } else { laid.len() });
     Ok(laid)
 }
 
 fn stored_only(node: &Node) -> super::Error {
     unable(format!("{} has only stored inputs", shown(&node.title())))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::super::{Graph, plan};
+    use crate::model::backend::Backend;
+    use crate::model::native::{Carried, Kept, Level};
+    use crate::model::onnx_ir::{Data, Dim, Node, Tensor, Value};
+    use crate::model::watchdog::RunLimit;
+
+    /// `y` of `x` [1, 1, 3] by one node that reads `x` and stored tensors.
+    fn answer(op: &str, inputs: [&str; 3], stored: &[(&str, &[usize], Data)], x: [f32; 3]) -> Vec<f32> {
+        let value = |name: &str, dims: &[usize]| Value { name: name.to_owned(), elem_type: 1, dims: Some(dims.iter().map(|dim| Dim::Fixed(*dim)).collect()) };
+        let inputs: Vec<String> = inputs.into_iter().filter(|name| !name.is_empty()).map(str::to_owned).collect();
+        let graph = Graph {
+            opsets: BTreeMap::from([(String::new(), 17)]),
+            inputs: vec![value("x", &[1, 1, 3])],
+            outputs: vec![value("y", &[])],
+            nodes: vec![Node { op: op.to_owned(), domain: String::new(), inputs, outputs: vec!["y".to_owned()], attrs: BTreeMap::new() }],
+            initialisers: stored.iter().map(|(name, dims, data)| ((*name).to_owned(), Tensor { dims: dims.to_vec(), data: data.clone() })).collect(),
+        };
+        let plan = std::sync::Arc::new(plan(&graph, None, Carried::Nothing, Level::best(), Kept::default()).unwrap());
+        let mut out = vec![0.0; plan.output_width()];
+        plan.instance(&RunLimit::none()).unwrap().run(&x, &mut out).unwrap();
+        out
+    }
+
+    #[test]
+    fn a_stored_condition_chooses_between_a_value_and_a_constant() {
+        let condition = ("c", &[2, 3][..], Data::U8(vec![1, 0, 1, 0, 1, 0]));
+        let stored = [condition, ("f", &[1, 2, 1][..], Data::F32(vec![7.0, -0.0]))];
+        let x = [1.0, f32::NAN, -0.0];
+        let bits = |values: Vec<f32>| values.into_iter().map(|value| if value.is_nan() { 1 } else { value.to_bits() }).collect::<Vec<_>>();
+        let yes = bits(answer("Where", ["c", "x", "f"], &stored, x));
+        assert_eq!(yes, bits(vec![1.0, 7.0, -0.0, -0.0, f32::NAN, -0.0]));
+        let no = bits(answer("Where", ["c", "f", "x"], &stored, x));
+        assert_eq!(no, bits(vec![7.0, f32::NAN, 7.0, 1.0, -0.0, -0.0]));
+        let both = bits(answer("Where", ["c", "x", "x"], &stored, x));
+        assert_eq!(both, bits([x, x].concat()));
+    }
+
+    #[test]
+    fn minus_infinity_hides_what_it_is_added_to() {
+        let stored = [("m", &[3][..], Data::F32(vec![0.5, f32::NEG_INFINITY, f32::NEG_INFINITY]))];
+        assert_eq!(answer("Add", ["m", "x", ""], &stored, [1.0, f32::NAN, f32::INFINITY]), [1.5, f32::NEG_INFINITY, f32::NEG_INFINITY]);
+    }
 }

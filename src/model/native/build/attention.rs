@@ -26,7 +26,7 @@ impl<'a> Builder<'a> {
                 return Err(unable(format!("{what} with a mask of dimensions {dims:?} for scores of {:?}", scores.shape())));
             }
             let constant = constant_for(&values, &dims, &scores.view)?;
-            scores = self.push(Kernel::Constant { op: Binary::Add, constant, first: false }, &scores, scores.shape().to_vec())?;
+            scores = self.push(self.with_term(constant), &scores, scores.shape().to_vec())?;
         }
         let shares = self.push(Kernel::Softmax { columns: seen }, &scores, scores.shape().to_vec())?;
         let slot = self.pair(&shares, &values, &what)?;

@@ -77,6 +77,8 @@ impl<'a> Builder<'a> {
             columns: *columns,
             a: last_two(&a.view),
             b: last_two(&b.view),
+            inner_seen: None,
+            columns_seen: None,
         };
         let shape = [matrices.as_slice(), &[*rows, *columns]].concat();
         self.push(Kernel::Pairs { pairs, other: b.place, other_width: b.view.span() }, a, shape)

@@ -8,7 +8,7 @@ use super::super::units::{Units, chosen, count};
 pub(super) struct Part {
     /// Number of the step.
     pub(super) step: usize,
-    units: Units,
+    pub(super) units: Units,
 }
 
 /// The parts of all steps that the newest row changes; `None` where they are most of the work.
@@ -18,8 +18,9 @@ pub(super) fn parts(plan: &Plan, width: usize) -> Option<Box<[Part]>> {
     for (number, step) in plan.steps.iter().enumerate() {
         let whole: Units = std::iter::once(0..step.units()).collect();
         let wanted = step.wanted.as_ref().unwrap_or(&whole);
-        let is_wanted = |unit: usize| wanted.iter().any(|units| units.contains(&unit));
-        let units = chosen(step.units(), |unit| is_wanted(unit) && changed.reaches(step, unit)).unwrap_or_else(|| whole.clone());
+        let mut is_wanted = vec![false; step.units()];
+        wanted.iter().for_each(|units| is_wanted[units.clone()].fill(true));
+        let units = chosen(step.units(), |unit| is_wanted[unit] && changed.reaches(step, unit)).unwrap_or_else(|| whole.clone());
         let cost = (step.kernel.cost() + step.width as u64) as usize / step.units();
         (all, work) = (all + cost * count(wanted), work + cost * count(&units));
         changed.add(step, &units);
