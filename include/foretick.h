@@ -1423,8 +1423,9 @@ foretick_status_t foretick_track_predict(struct foretick_track_t track,
 // and there is time. The next prediction then takes one row's time instead of a window's, with the backend bit
 // PREFIX; no value changes, to the bit. Where the step comes first, or a swap has brought other models, the window
 // is run whole: bit WHOLE_WINDOW, counter windows_whole. OK and nothing where no model works ahead: native LSTM and
-// GRU (reset after) layers over a window do, of which the rest of the graph reads the last step alone, and
-// convolutions of which the newest row reaches less than half. A lane that was opened with prepare = "idle" does it by itself in polls.
+// GRU (reset after) layers over a window do, of which the rest of the graph reads the last step alone,
+// convolutions of which the newest row reaches less than half, and attention that sees no later step. What the
+// bundle's other native models read is then brought near. A lane that was opened with prepare = "idle" does it by itself in polls.
 //
 // threads: ONE LANE. cost: about that of a prediction, the first time and after a swap or a gap up to W times it;
 // then it also allocates.
