@@ -163,3 +163,39 @@ fn a_run_that_takes_too_long_says_deadline() {
     refused(scorer.run(&[2.0], &mut out[..1]), Status::Closing, &["closed"]);
     assert!(began.elapsed() < std::time::Duration::from_secs(5));
 }
+
+/// Windows that slide, come again, jump or end in another row: worked ahead or not, the outputs are the same to the bit.
+#[test]
+fn windows_worked_ahead_give_what_whole_ones_give() {
+    let engine = Engine::open_text("threads = 0").unwrap();
+    let bundle = engine.open_bundle(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("models/sim/v2")).unwrap();
+    engine.publish_one("s", bundle).unwrap();
+    for model in ["lstm", "cnn"] {
+        let (mut whole, mut ahead) = (engine.open_scorer("s", model, 0).unwrap(), engine.open_scorer("s", model, 0).unwrap());
+        let (features, width) = (whole.info().features, whole.info().width());
+        let rows: Vec<f32> = (0..features * 400).map(|at| (at as f32 * 0.37).sin()).collect();
+        let mut same = |ahead: &mut Scorer, window: &[f32], what: &str| {
+            let bits = |out: Vec<f32>| out.into_iter().map(f32::to_bits).collect::<Vec<_>>();
+            assert_eq!(bits(scored(ahead, window)), bits(scored(&mut whole, window)), "{model}: {what}");
+        };
+        for step in (0..120).chain(200..260) {
+            let window = &rows[step * features..][..width];
+            same(&mut ahead, window, "the next window");
+            let mut other = window.to_vec();
+            other[width - features..].fill(0.25);
+            same(&mut ahead, &other, "another newest row");
+            other[width - 1] = f32::NAN;
+            let place = format!("row {} of the window, column {}", width / features - 1, features - 1);
+            refused(ahead.score(RowValues::Scaled(&other)), Status::NotFinite, &[&place]);
+            if step % 9 == 4 {
+                let mut older = window.to_vec();
+                older[features] += 1.0;
+                same(&mut ahead, &older, "another row before");
+            }
+            same(&mut ahead, window, "the window again");
+            if step % 5 != 3 {
+                ahead.prepare();
+            }
+        }
+    }
+}
