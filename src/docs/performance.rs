@@ -117,7 +117,7 @@
 //!   order: with AVX-512 VNNI 64 products an instruction, else by plain loops, to the same bits. A row's scale is its own, so nothing
 //!   saturates; a value far beyond its range makes its neighbours coarser.
 //!
-//! LSTM_A, prefix precomputed, in a loop of its own: 4.3 us in f32 and 2.2 in int8, of which 3.0 and 0.8 are reads of weights from the second
+//! LSTM_A, prefix precomputed, in a loop of its own: 4.5 us in f32 and 2.3 in int8, of which 3.0 and 0.8 are reads of weights from the second
 //! cache, 0.4 the gates' functions and 0.3 the compare of the window with the known rows.
 //!
 //! Nothing is taken on trust: the smaller model runs on every golden row at load and is refused with the figure when its error is beyond
