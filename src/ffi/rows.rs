@@ -26,6 +26,7 @@ impl Places {
     /// # Safety
     /// Until the last use of the answer: when not NULL, `rows` is readable for every row and nobody writes there, and `out` is
     /// writable for `cap` values.
+    #[inline]
     pub unsafe fn of<T>(&self, width: usize, least: usize, outputs: usize) -> Outcome<(Rows<T>, OutRows)> {
         let (stride, bytes) = self.extent::<T>(width, least)?;
         let values = self.count.checked_mul(outputs).filter(|values| *values <= isize::MAX as usize / size_of::<f32>());
@@ -44,6 +45,7 @@ impl Places {
     }
 
     /// Bytes from one row to the next, and from the first row's begin to the last one's end.
+    #[inline]
     fn extent<T>(&self, width: usize, least: usize) -> Outcome<(usize, usize)> {
         let row = width.checked_mul(size_of::<T>()).ok_or(wrong(Status::Shape, "rows", TOO_MANY))?;
         let stride = if self.stride == 0 { row } else { self.stride };

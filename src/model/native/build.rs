@@ -14,6 +14,7 @@ use crate::model::native::Carried;
 use crate::model::onnx_ir::{Graph, ML, Node, Tensor};
 use crate::model::precision::Precision;
 use carry::States;
+use direct::is_direct;
 use fuse::fuse;
 
 mod arithmetic;
@@ -23,6 +24,7 @@ mod classical;
 mod constants;
 mod convolution;
 mod dense;
+mod direct;
 mod fold;
 mod functions;
 mod fuse;
@@ -281,11 +283,13 @@ impl<'a> Builder<'a> {
             return Err(unable("the graph has no float32 output"));
         }
         let carries = self.finish_carried(&mut ports, &mut places)?;
-        let (inputs, input_width, scratch_len) = (self.inputs, self.input_width, self.scratch_len);
+        let (inputs, input_width, scratch_len, level, precision) = (self.inputs, self.input_width, self.scratch_len, self.level, self.kept.precision);
         fuse(&mut self.steps, &places);
         let outputs = places.iter().zip(&ports).map(|(place, port): (&Place, &Port)| (*place, port.width()));
         narrow(&mut self.steps, scratch_len);
         demand(&mut self.steps, outputs, scratch_len);
-        Ok(Plan { inputs, input_width, steps: self.steps, ports, places, carries, scratch_len, level: self.level, precision: self.kept.precision })
+        let output_width = ports.iter().map(Port::width).sum();
+        let direct = is_direct(&self.steps, &places, output_width);
+        Ok(Plan { inputs, input_width, steps: self.steps, ports, places, carries, scratch_len, level, precision, output_width, direct })
     }
 }

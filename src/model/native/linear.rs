@@ -1,7 +1,8 @@
-//! Linear layers: scores = alpha W x + bias, one row of weights an output.
+//! Linear layers: scores = alpha W x + bias, one row of weights a score, and what is made of them.
 
 use super::attrs;
 use super::lanes::{Chunk, LANES, chunked, dot};
+use super::scores::{Link, Second, Transform};
 use super::simd::Work;
 use super::sums::Registers;
 use super::{faulty, shown, unable};
@@ -12,10 +13,11 @@ use crate::model::onnx_ir::{Node, Tensor};
 #[derive(Debug)]
 pub(super) struct Linear {
     inputs: usize,
-    /// Row-major, one row of whole chunks an output.
+    /// Row-major, one row of whole chunks a score.
     weights: Vec<Chunk>,
     bias: Vec<f64>,
     alpha: f64,
+    link: Link,
 }
 
 impl Linear {
@@ -29,12 +31,35 @@ impl Linear {
             return Err(faulty(format!("{what} has a weight that is not finite")));
         }
         let weights = weights.chunks_exact(inputs.max(1)).flat_map(chunked).collect();
-        Ok(Linear { inputs, weights, bias, alpha })
+        Ok(Linear { inputs, weights, bias, alpha, link: Link::NONE })
     }
 
-    /// How many scores it gives.
+    /// The same with a function of its scores.
+    pub(super) fn linked(self, link: Link) -> Linear {
+        match link {
+            Link::Each(Transform::Logistic) if self.is_mirrored() => Linear { link: Link::Both(Second::Logistic), ..self.second() },
+            link => Linear { link, ..self },
+        }
+    }
+
+    /// There are two scores, of which the first is the second with the other sign: the way in which scikit-learn's binary models are
+    /// exported. Only a zero may have another sign, which the logistic function does not tell.
+    fn is_mirrored(&self) -> bool {
+        let (first, second) = self.weights.split_at(self.weights.len() / 2);
+        let pairs = first.as_flattened().iter().zip(second.as_flattened());
+        matches!(*self.bias, [first, second] if first == -second) && pairs.into_iter().all(|(first, second)| *first == -second)
+    }
+
+    /// The second score alone.
+    fn second(mut self) -> Linear {
+        self.weights.drain(..self.weights.len() / 2);
+        self.bias.remove(0);
+        self
+    }
+
+    /// How many values it gives.
     pub(super) fn outputs(&self) -> usize {
-        self.bias.len()
+        self.link.width(self.bias.len())
     }
 
     pub(super) fn summary(&self) -> String {
@@ -51,20 +76,22 @@ impl Linear {
 pub(super) struct LinearRun<'a> {
     pub(super) linear: &'a Linear,
     pub(super) row: &'a [f32],
-    pub(super) scores: &'a mut [f32],
+    pub(super) to: &'a mut [f32],
 }
 
-/// Each output is rounded to f32 once.
+/// Each score is rounded to f32 once.
 impl Work for LinearRun<'_> {
     #[inline(always)]
     fn run<R: Registers>(self) {
-        let Linear { inputs, weights, bias, alpha } = self.linear;
+        let Linear { inputs, weights, bias, alpha, link } = self.linear;
         let (mut rest, chunks) = (weights.as_slice(), inputs.div_ceil(LANES));
-        for (score, bias) in self.scores.iter_mut().zip(bias) {
+        let scores = self.to.len().saturating_sub(bias.len());
+        for (score, bias) in self.to[scores..].iter_mut().zip(bias) {
             let (weights, next) = rest.split_at(chunks);
             *score = (alpha * dot(weights, self.row) + bias) as f32;
             rest = next;
         }
+        link.apply(self.to);
     }
 }
 
@@ -134,4 +161,45 @@ fn spread(bias: &Tensor, outputs: usize, beta: f64) -> Result<Vec<f64>> {
     }
     let at = |index: usize| if values.len() == 1 { values[0] } else { values[index] };
     Ok((0..outputs).map(|index| beta * f64::from(at(index))).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::native::simd::Level;
+
+    const WEIGHTS: [f32; 3] = [0.3, -1.7, 0.0];
+    const BIAS: f64 = 0.02;
+
+    fn given(level: Level, linear: &Linear, row: &[f32]) -> [u32; 2] {
+        let mut to = [f32::NAN; 2];
+        level.run(LinearRun { linear, row, to: &mut to });
+        to.map(f32::to_bits)
+    }
+
+    fn logistic(weights: Vec<f32>, bias: Vec<f64>) -> Linear {
+        Linear::new(3, weights, bias, 1.0, "x").unwrap().linked(Link::Each(Transform::Logistic))
+    }
+
+    #[test]
+    fn mirrored_scores_are_summed_once_to_the_same_bits() {
+        let both: Vec<f32> = WEIGHTS.iter().map(|weight| -weight).chain(WEIGHTS).collect();
+        let mirrored = logistic(both.clone(), vec![-BIAS, BIAS]);
+        let whole = Linear { link: Link::Each(Transform::Logistic), ..Linear::new(3, both, vec![-BIAS, BIAS], 1.0, "x").unwrap() };
+        assert_eq!((mirrored.bias.len(), whole.bias.len(), mirrored.outputs()), (1, 2, 2));
+        for row in [[0.0; 3], [1.0, 2.0, 3.0], [-0.7, 1e-3, 1e30], [90.0, -80.0, 0.0], [-90.0, 80.0, 0.0]] {
+            let expected = given(Level::best(), &whole, &row);
+            Level::available().into_iter().for_each(|level| assert_eq!(given(level, &mirrored, &row), expected, "{level:?} {row:?}"));
+        }
+    }
+
+    #[test]
+    fn scores_that_are_no_mirror_stay_two() {
+        let rows = |change: f32| WEIGHTS.iter().map(|weight| -weight).chain([WEIGHTS[0] + change, WEIGHTS[1], WEIGHTS[2]]).collect::<Vec<_>>();
+        assert_eq!(logistic(rows(0.0), vec![-BIAS, BIAS]).bias.len(), 1);
+        assert_eq!(logistic(rows(1e-7), vec![-BIAS, BIAS]).bias.len(), 2);
+        assert_eq!(logistic(rows(0.0), vec![BIAS, BIAS]).bias.len(), 2);
+        let softmax = Linear::new(3, rows(0.0), vec![-BIAS, BIAS], 1.0, "x").unwrap().linked(Link::Each(Transform::Softmax));
+        assert_eq!(softmax.bias.len(), 2);
+    }
 }

@@ -14,7 +14,7 @@ use super::norm::{Affine, LayerNorm};
 use super::pairs::Pairs;
 use super::pool::Pool;
 use super::rowwise::{Binary, Norm, Scaler, Unary, select};
-use super::scores::{Second, Transform};
+use super::scores::Transform;
 use super::simd::Level;
 use super::sliding::SlidingWindow;
 use super::streaming::Streaming;
@@ -68,7 +68,6 @@ pub(super) enum Kernel {
         transform: Transform,
         columns: usize,
     },
-    Second(Second),
     Constant {
         op: Binary,
         constant: Vec<f32>,
@@ -201,7 +200,7 @@ impl Step {
     pub(super) fn whole(&self, level: Level, row: &[f32], made: &[f32], to: &mut [f32], extra: &mut [f32]) {
         let from = read(row, made, self.from, self.from_width);
         match &self.kernel {
-            Kernel::Linear(linear) => level.run(LinearRun { linear, row: from, scores: to }),
+            Kernel::Linear(linear) => level.run(LinearRun { linear, row: from, to }),
             Kernel::Trees(trees) => trees.run(level, from, extra, to),
             Kernel::Scaler(scaler) => scaler.apply(from, to),
             Kernel::Normalizer(norm) => norm.apply(from, to),
@@ -209,10 +208,6 @@ impl Step {
             Kernel::Transform { transform, columns } => {
                 to.copy_from_slice(from);
                 to.chunks_exact_mut(*columns).for_each(|row| transform.apply(row));
-            }
-            Kernel::Second(second) => {
-                to.fill(from[0]);
-                second.apply(to);
             }
             Kernel::Constant { op, constant, first: true } => op.apply(constant, from, to),
             Kernel::Constant { op, constant, first: false } => op.apply(from, constant, to),
@@ -275,6 +270,9 @@ pub(super) struct Plan {
     pub(super) scratch_len: usize,
     pub(super) level: Level,
     pub(super) precision: Precision,
+    pub(super) output_width: usize,
+    /// What the only step makes is what the plan gives, so it can be made there.
+    pub(super) direct: bool,
 }
 
 impl Plan {
@@ -285,9 +283,12 @@ impl Plan {
 
     /// Runs one row; the outputs are NaN where lengths are not the plan's. The content of `scratch` before does not matter.
     fn run(&self, row: &[f32], scratch: &mut [f32], out: &mut [f32]) {
-        if row.len() != self.input_width || scratch.len() < self.scratch_len || out.len() != self.output_width() {
+        if row.len() != self.input_width || scratch.len() < self.scratch_len || out.len() != self.output_width {
             out.fill(f32::NAN);
             return;
+        }
+        if self.direct {
+            return self.steps[0].whole(self.level, row, &[], out, scratch);
         }
         self.run_from(0, row, scratch);
         self.copy_out(row, scratch, out);
@@ -348,6 +349,10 @@ impl Backend for Plan {
 
     fn outputs(&self) -> &[Port] {
         &self.ports
+    }
+
+    fn output_width(&self) -> usize {
+        self.output_width
     }
 
     fn accepts_missing(&self) -> bool {

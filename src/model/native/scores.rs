@@ -43,6 +43,7 @@ impl Transform {
     }
 
     /// In place, over the scores of one row.
+    #[inline(always)]
     pub(super) fn apply(self, scores: &mut [f32]) {
         match self {
             Transform::None => {}
@@ -65,20 +66,54 @@ pub(super) enum Second {
 
 impl Second {
     /// `both` holds the score in its last place and gets both values.
-    pub(super) fn apply(self, both: &mut [f32]) {
+    #[inline(always)]
+    fn apply(self, both: &mut [f32]) {
         let [first, second] = both else { return };
-        let score = *second;
         (*first, *second) = match self {
-            Second::Complement => (1.0 - score, score),
-            Second::Logistic => (logistic(-score), logistic(score)),
+            Second::Complement => (1.0 - *second, *second),
+            Second::Logistic => (-*second, *second),
         };
+        if self == Second::Logistic {
+            Transform::Logistic.apply(both);
+        }
+    }
+}
+
+/// What a classical operator makes of its raw scores.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Link {
+    /// As many values.
+    Each(Transform),
+    /// Two of one.
+    Both(Second),
+}
+
+impl Link {
+    /// The scores as they are.
+    pub(super) const NONE: Link = Link::Each(Transform::None);
+
+    /// How many values so many scores give.
+    pub(super) fn width(self, scores: usize) -> usize {
+        match self {
+            Link::Each(_) => scores,
+            Link::Both(_) => 2,
+        }
+    }
+
+    /// In place: the scores are the last of `values`.
+    #[inline(always)]
+    pub(super) fn apply(self, values: &mut [f32]) {
+        match self {
+            Link::Each(transform) => transform.apply(values),
+            Link::Both(second) => second.apply(values),
+        }
     }
 }
 
 /// exp(x) to within 1e-14 of itself, so that what is made of it rounds to the right f32 but for once in millions; between exp(-708) and
 /// exp(709). Multiplications, additions and bits only: every instruction set gives the same. Half the time of `libm`'s, which has
 /// branches and a division.
-#[inline]
+#[inline(always)]
 fn power(x: f64) -> f64 {
     /// Adding it rounds to a whole number, which then stands in the lowest bits.
     const ROUND: f64 = 6_755_399_441_055_744.0;
@@ -100,6 +135,7 @@ fn power(x: f64) -> f64 {
 }
 
 /// 1 / (1 + exp(-x)), rounded once.
+#[inline(always)]
 pub(super) fn logistic(x: f32) -> f32 {
     (1.0 / (1.0 + power(-f64::from(x)))) as f32
 }

@@ -112,9 +112,9 @@ impl Trees {
         Trees { way, trees, columns, sum, about }
     }
 
-    /// How many scores it gives.
-    pub(super) fn targets(&self) -> usize {
-        self.sum.base.len()
+    /// How many values it gives.
+    pub(super) fn outputs(&self) -> usize {
+        self.sum.outputs()
     }
 
     /// One place a tree, and what the way down needs.
@@ -126,20 +126,20 @@ impl Trees {
         padded(self.trees) + way
     }
 
-    /// Writes one score a target for each of the rows; `scratch` has `scratch_len` values.
-    pub(super) fn run(&self, level: Level, rows: &[f32], scratch: &mut [f32], scores: &mut [f32]) {
-        level.run(Run { trees: self, rows, scratch, scores });
+    /// Writes what each of the rows gives; `scratch` has `scratch_len` values.
+    pub(super) fn run(&self, level: Level, rows: &[f32], scratch: &mut [f32], to: &mut [f32]) {
+        level.run(Run { trees: self, rows, scratch, to });
     }
 
     #[inline(always)]
-    fn row(&self, row: &[f32], scratch: &mut [f32], scores: &mut [f32]) {
+    fn row(&self, row: &[f32], scratch: &mut [f32], to: &mut [f32]) {
         let (reached, rest) = scratch.split_at_mut(padded(self.trees));
         match &self.way {
             Way::Fast(fast) => fast.descend(row, rest, reached),
             Way::Both(fast, _) if !has_missing(row) => fast.descend(row, rest, reached),
             Way::Both(_, plain) | Way::Plain(plain) => plain.descend(row, reached),
         }
-        self.sum.run(&reached[..self.trees], scores);
+        self.sum.run(&reached[..self.trees], to);
     }
 
     /// The graph says where missing values go.
@@ -179,15 +179,15 @@ struct Run<'a> {
     trees: &'a Trees,
     rows: &'a [f32],
     scratch: &'a mut [f32],
-    scores: &'a mut [f32],
+    to: &'a mut [f32],
 }
 
 impl Work for Run<'_> {
     #[inline(always)]
     fn run<R: Registers>(self) {
         let rows = self.rows.chunks_exact(self.trees.columns);
-        for (row, scores) in rows.zip(self.scores.chunks_exact_mut(self.trees.targets())) {
-            self.trees.row(row, self.scratch, scores);
+        for (row, to) in rows.zip(self.to.chunks_exact_mut(self.trees.outputs())) {
+            self.trees.row(row, self.scratch, to);
         }
     }
 }

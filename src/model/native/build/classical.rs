@@ -1,8 +1,10 @@
 //! Operators of `ai.onnx.ml`.
 
 use super::{Builder, Kernel, Node, Result, Slot, attrs, faulty, linear, shown, tree, unable};
+use crate::model::native::linear::Linear;
 use crate::model::native::rowwise::{Norm, Scaler};
-use crate::model::native::scores::{Second, Transform};
+use crate::model::native::scores::{Link, Second, Transform};
+use crate::model::native::tree::Trees;
 
 impl<'a> Builder<'a> {
     pub(super) fn classical(&mut self, node: &'a Node) -> Result<()> {
@@ -36,8 +38,8 @@ impl<'a> Builder<'a> {
             _ if classes == rows && rows > 1 => None,
             _ => return Err(faulty(format!("{what} has {rows} rows of coefficients for {classes} classes"))),
         };
-        let scores = self.push(Kernel::Linear(layer), row, vec![1, rows])?;
-        let slot = self.finished(scores, second, transform)?;
+        let layer = layer.linked(second.map_or(Link::Each(transform), Link::Both));
+        let slot = self.push_linear(layer, row)?;
         self.name(node, 1, slot);
         Ok(())
     }
@@ -53,41 +55,32 @@ impl<'a> Builder<'a> {
         if rows == 1 {
             transform.only_none(&what)?;
         }
-        let layer = linear::classical(node, row.width(), rows)?;
-        let scores = self.push(Kernel::Linear(layer), row, vec![1, rows])?;
-        let slot = self.finished(scores, None, transform)?;
+        let layer = linear::classical(node, row.width(), rows)?.linked(Link::Each(transform));
+        let slot = self.push_linear(layer, row)?;
         self.name(node, 0, slot);
         Ok(())
     }
 
+    fn push_linear(&mut self, layer: Linear, row: &Slot) -> Result<Slot> {
+        let outputs = layer.outputs();
+        self.push(Kernel::Linear(layer), row, vec![1, outputs])
+    }
+
     fn tree_classifier(&mut self, node: &'a Node, row: &Slot) -> Result<()> {
-        let (trees, second, transform) = tree::classifier(node, row.width(), self.level)?;
-        let targets = trees.targets();
-        let scores = self.push(Kernel::Trees(trees), row, vec![1, targets])?;
-        let slot = self.finished(scores, second, transform)?;
+        let slot = self.push_trees(tree::classifier(node, row.width(), self.level)?, row)?;
         self.name(node, 1, slot);
         Ok(())
     }
 
     fn tree_regressor(&mut self, node: &'a Node, row: &Slot) -> Result<()> {
-        let (trees, transform) = tree::regressor(node, row.width(), self.level)?;
-        let targets = trees.targets();
-        let scores = self.push(Kernel::Trees(trees), row, vec![1, targets])?;
-        let slot = self.finished(scores, None, transform)?;
+        let slot = self.push_trees(tree::regressor(node, row.width(), self.level)?, row)?;
         self.name(node, 0, slot);
         Ok(())
     }
 
-    /// The steps from raw scores to what the operator gives.
-    fn finished(&mut self, scores: Slot, second: Option<Second>, transform: Transform) -> Result<Slot> {
-        match (second, transform) {
-            (Some(second), _) => self.push(Kernel::Second(second), &scores, vec![1, 2]),
-            (None, Transform::None) => Ok(scores),
-            (None, transform) => {
-                let columns = scores.width();
-                self.push(Kernel::Transform { transform, columns }, &scores, scores.shape().to_vec())
-            }
-        }
+    fn push_trees(&mut self, trees: Trees, row: &Slot) -> Result<Slot> {
+        let outputs = trees.outputs();
+        self.push(Kernel::Trees(trees), row, vec![1, outputs])
     }
 
     fn scaler(&mut self, node: &'a Node, row: &Slot) -> Result<()> {

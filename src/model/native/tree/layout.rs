@@ -33,7 +33,8 @@ pub(super) fn build(raw: &Raw, inputs: usize, level: Level) -> Result<Trees> {
     }
     let plain = Plain::new(block.nodes, places, depths);
     let about = about(raw, plain.depth(), plain.nodes.len());
-    Ok(Trees::new(plain, inputs, level, Sum { leaves: leaves.into_leaves(raw.base.len()), aggregate: raw.aggregate, base: raw.base.clone() }, about))
+    let sum = Sum { leaves: leaves.into_leaves(raw.base.len()), aggregate: raw.aggregate, base: raw.base.clone(), link: raw.link };
+    Ok(Trees::new(plain, inputs, level, sum, about))
 }
 
 fn index(raw: &Raw) -> Result<Index> {

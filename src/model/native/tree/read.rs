@@ -2,7 +2,7 @@
 
 use super::super::attrs;
 use super::super::faulty;
-use super::super::scores::{Second, Transform};
+use super::super::scores::{Link, Second, Transform};
 use super::super::simd::Level;
 use super::{Aggregate, Trees, layout, titled, unable};
 use crate::error::Result;
@@ -78,10 +78,11 @@ pub(super) struct Raw {
     pub(super) aggregate: Aggregate,
     /// One a target.
     pub(super) base: Vec<f64>,
+    pub(super) link: Link,
 }
 
-/// The trees of a classifier, and how its scores become what it gives.
-pub(in super::super) fn classifier(node: &GraphNode, inputs: usize, level: Level) -> Result<(Trees, Option<Second>, Transform)> {
+/// A classifier.
+pub(in super::super) fn classifier(node: &GraphNode, inputs: usize, level: Level) -> Result<Trees> {
     let what = titled(node);
     let classes = attrs::labels(node, "classlabels_int64s")?;
     let transform = Transform::parse(attrs::text(node, "post_transform", "NONE")?, &what)?;
@@ -99,8 +100,9 @@ pub(in super::super) fn classifier(node: &GraphNode, inputs: usize, level: Level
     if second.is_some() {
         weights.iter_mut().for_each(|weight| weight.target = 0);
     }
-    let raw = Raw { nodes: nodes(node)?, weights, aggregate: Aggregate::Sum, base: self::base(base, targets, &what)?, what };
-    Ok((layout::build(&raw, inputs, level)?, second, if second.is_some() { Transform::None } else { transform }))
+    let link = second.map_or(Link::Each(transform), Link::Both);
+    let raw = Raw { nodes: nodes(node)?, weights, aggregate: Aggregate::Sum, base: self::base(base, targets, &what)?, what, link };
+    layout::build(&raw, inputs, level)
 }
 
 /// How a binary classifier gives its two values, `None` when every class has scores of its own.
@@ -128,8 +130,8 @@ fn second(weights: &[RawWeight], bases: usize, transform: Transform, what: &str)
     }
 }
 
-/// The trees of a regressor, and the transform of its scores.
-pub(in super::super) fn regressor(node: &GraphNode, inputs: usize, level: Level) -> Result<(Trees, Transform)> {
+/// A regressor.
+pub(in super::super) fn regressor(node: &GraphNode, inputs: usize, level: Level) -> Result<Trees> {
     let what = titled(node);
     let weights_len = attrs::ints(node, "target_ids")?.len();
     let targets = usize::try_from(attrs::int(node, "n_targets", 1)?).unwrap_or(0);
@@ -142,8 +144,8 @@ pub(in super::super) fn regressor(node: &GraphNode, inputs: usize, level: Level)
     }
     let base = base(attrs::numbers(node, "base_values")?, targets, &what)?;
     let aggregate = Aggregate::parse(attrs::text(node, "aggregate_function", "SUM")?)?;
-    let raw = Raw { nodes: nodes(node)?, weights: weights(node, "target", targets)?, aggregate, base, what };
-    Ok((layout::build(&raw, inputs, level)?, transform))
+    let raw = Raw { nodes: nodes(node)?, weights: weights(node, "target", targets)?, aggregate, base, what, link: Link::Each(transform) };
+    layout::build(&raw, inputs, level)
 }
 
 fn base(base: Vec<f64>, targets: usize, what: &str) -> Result<Vec<f64>> {

@@ -1,6 +1,7 @@
-//! From the leaves that a row reached to one score a target.
+//! From the leaves that a row reached to one score a target, and to what is made of those.
 
 use super::super::lanes::{LANES, Lanes, reduce};
+use super::super::scores::Link;
 use super::Aggregate;
 
 /// What leaves hold.
@@ -40,15 +41,23 @@ pub(super) struct Sum {
     pub(super) aggregate: Aggregate,
     /// One a target.
     pub(super) base: Vec<f64>,
+    pub(super) link: Link,
 }
 
 impl Sum {
-    /// Writes one score a target; `reached` is what the leaf that each tree reached holds.
+    /// How many values it gives.
+    pub(super) fn outputs(&self) -> usize {
+        self.link.width(self.base.len())
+    }
+
+    /// Writes those; `reached` is what the leaf that each tree reached holds.
     #[inline(always)]
-    pub(super) fn run(&self, reached: &[f32], scores: &mut [f32]) {
-        for (target, score) in scores.iter_mut().enumerate() {
+    pub(super) fn run(&self, reached: &[f32], to: &mut [f32]) {
+        let scores = to.len().saturating_sub(self.base.len());
+        for (target, score) in to[scores..].iter_mut().enumerate() {
             *score = (self.total(reached, target) + self.base[target]) as f32;
         }
+        self.link.apply(to);
     }
 
     /// The trees' values of one target, without the base value.

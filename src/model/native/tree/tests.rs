@@ -4,6 +4,7 @@ mod random;
 
 use std::collections::BTreeMap;
 
+use super::super::scores::Link;
 use super::plain::Node;
 use super::sum::Leaves;
 use super::*;
@@ -45,7 +46,7 @@ fn every_comparison_decides_as_the_double_would() {
     let thresholds = if cfg!(miri) { &thresholds[..1] } else { &thresholds[..] };
     for mode in ["BRANCH_LEQ", "BRANCH_LT", "BRANCH_GTE", "BRANCH_GT", "BRANCH_EQ", "BRANCH_NEQ"] {
         for (threshold, missing) in thresholds.iter().flat_map(|t| [(*t, false), (*t, true)]) {
-            let (trees, _) = regressor(&stump(mode, threshold, missing), 1, Level::best()).unwrap();
+            let trees = regressor(&stump(mode, threshold, missing), 1, Level::best()).unwrap();
             let near = threshold as f32;
             let mut xs = vec![near.next_down(), near, near.next_up(), 0.0, -0.0, f32::MIN_POSITIVE, f32::MAX, f32::INFINITY, f32::NEG_INFINITY, f32::NAN];
             xs.extend([f32::from_bits(1), -f32::from_bits(1)]);
@@ -72,7 +73,7 @@ fn flat(values: &[f32], targets: usize) -> Trees {
     let starts = (0..=targets).map(|target| (values.len() * target / targets) as u32).collect();
     let about = About { thresholds: Vec::new(), comparisons: String::new(), tracks_missing: false, depth: 0, nodes: values.len() };
     let plain = Plain::new(nodes, (0..values.len() as u32).collect(), vec![0; values.len()]);
-    let sum = Sum { leaves: Leaves::Single { starts }, aggregate: Aggregate::Sum, base: vec![0.0; targets] };
+    let sum = Sum { leaves: Leaves::Single { starts }, aggregate: Aggregate::Sum, base: vec![0.0; targets], link: Link::NONE };
     Trees::new(plain, 1, Level::best(), sum, about)
 }
 
@@ -102,7 +103,7 @@ fn targets_take_their_own_trees() {
 #[test]
 fn a_target_of_which_no_leaf_speaks_is_zero() {
     for aggregate in [Aggregate::Sum, Aggregate::Average, Aggregate::Min, Aggregate::Max] {
-        let sum = Sum { leaves: Leaves::Single { starts: vec![0, 2] }, aggregate, base: vec![0.0] };
+        let sum = Sum { leaves: Leaves::Single { starts: vec![0, 2] }, aggregate, base: vec![0.0], link: Link::NONE };
         assert_eq!(sum.total(&[aggregate.neutral(), aggregate.neutral()], 0), 0.0);
     }
 }

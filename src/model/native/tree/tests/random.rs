@@ -280,7 +280,7 @@ fn every_layout_reaches_the_leaves_that_the_text_says() {
         let rows = rows(&mut random, kind.columns);
         let expected: Vec<u32> = rows.chunks(kind.columns).flat_map(|row| kind.expected(&forest, row)).map(f32::to_bits).collect();
         for level in Level::available() {
-            let (trees, _) = regressor(&graph, kind.columns, level).unwrap();
+            let trees = regressor(&graph, kind.columns, level).unwrap();
             seen.insert(name(&trees));
             let (mut scratch, mut scores) = (vec![f32::NAN; trees.scratch_len()], vec![f32::NAN; expected.len()]);
             trees.run(level, &rows, &mut scratch, &mut scores);
