@@ -1557,6 +1557,23 @@ foretick_status_t foretick_scorer_run(struct foretick_scorer_t scorer,
                                       float *out,
                                       size_t cap);
 
+// Scores, for each of `n` rows of F values, the window that the row makes of the one that was scored last, here or
+// by foretick_scorer_run; that window is then the last one. The bits are those of the whole window. After
+// foretick_scorer_prepare a row takes one row's time, else a window's. Where W is 1 it is
+// foretick_scorer_run. A row that is refused leaves the window as it was, with the rows before it; one that the
+// model then fails on (MODEL_OUTPUT, DEADLINE, BACKEND) is in it.
+//
+// threads: ONE LANE, the scorer. cost: hot with native models.
+// rows, out: as with foretick_scorer_run, `stride` from row to row.
+// errors: WRONG_STATE when no window was scored yet; else as foretick_scorer_run.
+FORETICK_NODISCARD
+foretick_status_t foretick_scorer_next(struct foretick_scorer_t scorer,
+                                       const void *rows,
+                                       size_t n,
+                                       size_t stride,
+                                       float *out,
+                                       size_t cap);
+
 // Works out what the window behind the one that was scored last can be known by: all but its newest row. When
 // that window is scored next, it takes one row's time and gives the same bits; any other is run whole. OK and
 // nothing for models that cannot work ahead (foretick_track_prepare says which can).

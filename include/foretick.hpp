@@ -532,6 +532,10 @@ public:
     FORETICK_NODISCARD status_t run(const void *rows, std::size_t n, std::size_t stride, span<float> out) const noexcept {
         return foretick_scorer_run(id(), rows, n, stride, out.data(), out.size());
     }
+    /* Scores n rows, the window that each makes of the one that was scored last: the pointers as foretick_scorer_next takes them. */
+    FORETICK_NODISCARD status_t next(const void *rows, std::size_t n, std::size_t stride, span<float> out) const noexcept {
+        return foretick_scorer_next(id(), rows, n, stride, out.data(), out.size());
+    }
     /* Works out all but the newest row of the window behind the one that was scored last. */
     FORETICK_NODISCARD status_t prepare(std::nothrow_t) const noexcept { return foretick_scorer_prepare(id()); }
     void prepare() const { check(foretick_scorer_prepare(id())); }
@@ -539,15 +543,26 @@ public:
     /* Scores whole rows or windows, one after the other: float as models see them, double when it was opened RAW. */
     template <class T>
     std::vector<float> run(span<const T> rows) const {
-        static_assert(std::is_same_v<T, float> || std::is_same_v<T, double>, "rows are float, or double");
         const foretick_scorer_info_t reads = info();
-        const std::size_t width = std::size_t(reads.features) * reads.window;
+        return scored(foretick_scorer_run, rows, reads, std::size_t(reads.features) * reads.window);
+    }
+    /* The same of rows, each of which makes a window of the one that was scored last. */
+    template <class T>
+    std::vector<float> next(span<const T> rows) const {
+        const foretick_scorer_info_t reads = info();
+        return scored(foretick_scorer_next, rows, reads, reads.features);
+    }
+
+private:
+    template <class Score, class T>
+    std::vector<float> scored(Score score, span<const T> rows, const foretick_scorer_info_t &reads, std::size_t width) const {
+        static_assert(std::is_same_v<T, float> || std::is_same_v<T, double>, "rows are float, or double");
         if (std::is_same_v<T, double> != ((reads.flags & FORETICK_SCORER_RAW) != 0)) {
             throw error(FORETICK_INVALID_ARGUMENT, "rows are double for a scorer that was opened RAW, else float");
         }
         if (rows.size() % width != 0) throw error(FORETICK_SHAPE, "the values are no whole rows of " + std::to_string(width));
         std::vector<float> out(rows.size() / width * reads.outputs);
-        check(run(rows.data(), rows.size() / width, 0, out));
+        check(score(id(), rows.data(), rows.size() / width, 0, out.data(), out.size()));
         return out;
     }
 };

@@ -55,7 +55,7 @@ pub use stream::*;
 pub use track::*;
 
 /// Every function that the shared library exports; a test compares it with the library really built.
-pub const EXPORTS: [&str; 48] = [
+pub const EXPORTS: [&str; 49] = [
     "foretick_abi_version",
     "foretick_init",
     "foretick_build_info",
@@ -99,6 +99,7 @@ pub const EXPORTS: [&str; 48] = [
     "foretick_scorer_open",
     "foretick_scorer_info",
     "foretick_scorer_run",
+    "foretick_scorer_next",
     "foretick_scorer_prepare",
     "foretick_scorer_close",
     "foretick_amount_parse",

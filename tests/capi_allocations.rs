@@ -118,6 +118,7 @@ fn scorers_allocate_nothing() {
             assert_eq!(foretick_scorer_run(plain, scaled.as_ptr().cast(), 8, 0, out.as_mut_ptr(), 16), FORETICK_OK);
             assert_eq!(foretick_scorer_run(raw, unscaled.as_ptr().cast(), 8, 0, out.as_mut_ptr(), 16), FORETICK_OK);
             assert_eq!(foretick_scorer_run(window, unscaled.as_ptr().cast(), 2, 0, out.as_mut_ptr(), 16), FORETICK_OK);
+            assert_eq!(foretick_scorer_next(window, unscaled.as_ptr().cast(), 8, 0, out.as_mut_ptr(), 16), FORETICK_OK);
             assert_eq!(foretick_scorer_info(plain, &mut info), FORETICK_OK);
             assert_eq!(foretick_scorer_run(plain, null(), 1, 3, out.as_mut_ptr(), 16), FORETICK_SHAPE);
         }

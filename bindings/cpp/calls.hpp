@@ -67,6 +67,7 @@ private:
         else if (verb == "slot_enable") engine_.enable(plain(w[1]), plain(w[2]), w[3] == "1");
         else if (verb == "scorer") return scorer(w);
         else if (verb == "score") return score(w);
+        else if (verb == "score_next") return score_next(w);
         else if (verb == "prepare_scorer") scorers_.at(w[1]).prepare();
         else return asked(w);
         return "";
@@ -186,6 +187,16 @@ private:
         if (stride == 0 && raw) out = scorer.run<double>(values<double>(w[4]));
         else if (stride == 0) out = scorer.run<float>(values<float>(w[4]));
         else foretick::check(scorer.run(values<float>(w[4]).data(), rows, stride, out));
+        return " " + hex(out);
+    }
+
+    std::string score_next(const words &w) {
+        const foretick::scorer &scorer = scorers_.at(w[1]);
+        const std::size_t rows = std::stoul(w[2]), stride = std::stoul(w[3]);
+        std::vector<float> out(rows * scorer.info().outputs);
+        if (stride != 0) foretick::check(scorer.next(values<float>(w[4]).data(), rows, stride, out));
+        else if ((scorer.info().flags & FORETICK_SCORER_RAW) != 0) out = scorer.next<double>(values<double>(w[4]));
+        else out = scorer.next<float>(values<float>(w[4]));
         return " " + hex(out);
     }
 

@@ -304,6 +304,11 @@ export class Scorer extends Handle {
    * one row or window to the next, 0 when they stand one after the other.
    */
   run(rows: Float32Array | Float64Array, stride?: number): Float32Array;
+  /**
+   * Scores, row by row, the window that each makes of the one that was scored last (`WRONG_STATE` when none was yet). The bits are those of
+   * whole windows; behind `prepare` a row takes one row's time. Arrays and `stride` as with `run`.
+   */
+  next(rows: Float32Array | Float64Array, stride?: number): Float32Array;
   /** Works out all but the newest row of the window behind the one that was scored last; scored next, it gives the same bits sooner. */
   prepare(): void;
 }

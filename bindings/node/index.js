@@ -519,14 +519,22 @@ class Scorer extends Handle {
   }
 
   run(rows, stride = 0) {
+    return this.#score(native.scorerRun, rows, this.info.features * this.info.window, stride);
+  }
+
+  next(rows, stride = 0) {
+    return this.#score(native.scorerNext, rows, this.info.features, stride);
+  }
+
+  #score(score, rows, values, stride) {
     const Kind = this.info.flags & constants.SCORER_RAW ? Float64Array : Float32Array;
     if (!(rows instanceof Kind)) throw new TypeError(`rows are a ${Kind.name}`);
-    const width = this.info.features * this.info.window * Kind.BYTES_PER_ELEMENT;
+    const width = values * Kind.BYTES_PER_ELEMENT;
     const step = stride || width;
     const count = rows.length === 0 ? 0 : (rows.byteLength - width) / step + 1;
     if (!Number.isInteger(count) || count < 0) throw new RangeError(`${rows.byteLength} bytes are no whole rows of ${width} every ${step}`);
     const out = new Float32Array(count * this.info.outputs);
-    native.scorerRun(this.id, rows, count, stride, out);
+    score(this.id, rows, count, stride, out);
     return out;
   }
 

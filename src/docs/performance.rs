@@ -66,8 +66,8 @@
 //!
 //!   At the end of that the newest row stands in for the next one: it completes the window once, which changes nothing and leaves what the
 //!   answer will read, half of the weights, in the nearest cache that holds it.
-//!   Of a window that begins with the known rows a scorer looks at the newest row alone; the others are compared with what is known, and
-//!   need neither check nor copy.
+//!   A scorer that is given the newest row alone (`foretick_scorer_next`) knows the others. Of a whole window that begins with the known
+//!   rows it looks at the newest one; the others are compared with what is known, and need neither check nor copy.
 //! - **What stands beside a window.** Working ahead drives the other models of a bundle out of the nearest caches, so each native one is run
 //!   once more on the newest row, whose answer nobody reads: a decision of four models takes 6.1 us in turns with ONNX Runtime instead of 6.9.
 //! - **Convolutions and what goes along a sequence.** The next window is run with zeros in the place of its newest row; what depends on

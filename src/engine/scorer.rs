@@ -1,16 +1,19 @@
 //! One model of a generation on rows that the caller has: no track, no clock, no decision.
 
+mod recent;
+mod values;
+
 use std::sync::Arc;
 
 use super::registry::Shared;
 use crate::error::{Error, Result, Status};
-use crate::features::row::scale_row;
-use crate::features::spec::Schema;
 use crate::model::backend::{Ahead, Instance};
 use crate::model::bundle::{Bundle, Member};
 use crate::model::carried::CarriedState;
 use crate::model::manifest::InputShape;
 use crate::model::store::Generation;
+use recent::Recent;
+use values::is_clean;
 
 /// Rows are unscaled f64, as features come, instead of scaled f32.
 pub const SCORER_RAW: u32 = 1;
@@ -66,12 +69,10 @@ pub struct Scorer {
     state: Option<CarriedState>,
     /// NaN among scaled values is the model's to read.
     takes_missing: bool,
-    /// The window that was scored last, of a model of windows; the scaled row where rows are unscaled.
-    input: Box<[f32]>,
-    /// The window that was scored last is the one behind `input`, and this its newest row.
-    follows: bool,
-    newest: Box<[f32]>,
-    /// Bits of one row.
+    /// The window that was scored last, of a model of windows.
+    recent: Recent,
+    /// Where unscaled rows are scaled, and which values of one are there.
+    room: Box<[f32]>,
     valid: Box<[u64]>,
     out: Box<[f32]>,
 }
@@ -91,11 +92,11 @@ impl Scorer {
         let instance = shared.store.policy().instance(member)?;
         let info = info(&generation, member, raw);
         let takes_missing = member.backend.accepts_missing();
-        let (input, newest, out) = (vec![0.0; info.width()].into(), vec![0.0; info.features].into(), vec![0.0; info.outputs].into());
-        let valid = vec![0; info.features.div_ceil(64)].into();
+        let (recent, out) = (Recent::new(info.width(), info.features), vec![0.0; info.outputs].into());
+        let (room, valid) = (vec![0.0; if raw { info.width() } else { 0 }].into(), vec![0; info.features.div_ceil(64)].into());
         let state = member.is_stateful().then(|| CarriedState::new(at, &*member.backend));
         let number = shared.take_scorer()?;
-        Ok(Scorer { shared, number, info, generation, member: at, instance, ahead: None, state, takes_missing, input, follows: false, newest, valid, out })
+        Ok(Scorer { shared, number, info, generation, member: at, instance, ahead: None, state, takes_missing, recent, room, valid, out })
     }
 
     /// Number of the scorer in its engine.
@@ -147,25 +148,54 @@ impl Scorer {
     /// value that does not fit f32 when scaled; `MODEL_OUTPUT` for NaN or infinity from the model; `DEADLINE`, `BACKEND` and
     /// `CLOSING` of a foreign backend.
     pub fn score(&mut self, values: RowValues<'_>) -> Result<&[f32]> {
+        self.check_form(values, self.info.window)?;
         match values {
-            RowValues::Scaled(row) if !self.info.raw => {
+            RowValues::Scaled(row) => {
                 if !self.run_known(row) {
                     self.check_scaled(row)?;
-                    // Only a window may have to be known again, for the one behind it.
-                    if self.info.window > 1 {
-                        self.input.copy_from_slice(row);
-                        self.follows = false;
-                    }
-                    self.run_on(Some(row))?;
+                    self.run_on(row)?;
                 }
             }
-            RowValues::Raw(row) if self.info.raw => {
-                self.take_raw(row)?;
-                self.run_on(None)?;
+            RowValues::Raw(row) => {
+                self.with_room(|scorer, room| {
+                    scorer.scale(row, room)?;
+                    if scorer.run_known(room) { Ok(()) } else { scorer.run_on(room) }
+                })?;
             }
-            RowValues::Scaled(_) => return Err(Error::new(Status::InvalidArgument, "the scorer was opened with SCORER_RAW: its rows are unscaled f64")),
-            RowValues::Raw(_) => return Err(Error::new(Status::InvalidArgument, "the scorer was opened without SCORER_RAW: its rows are scaled f32")),
         }
+        self.answer()
+    }
+
+    /// Scores the window that one more row makes of the one that was scored last, which it then is: `outputs` values, the bits of the
+    /// whole window. After [`Scorer::prepare`] it takes one row's time, else a window's. Of a model that reads single rows, the row.
+    ///
+    /// # Errors
+    /// As [`Scorer::score`], and `WRONG_STATE` when no window was scored yet. A row that is refused leaves the window as it was; one
+    /// that the model then fails on (`MODEL_OUTPUT`, `DEADLINE`, `BACKEND`, `CLOSING`) is in it.
+    pub fn score_next(&mut self, values: RowValues<'_>) -> Result<&[f32]> {
+        if self.info.window == 1 {
+            return self.score(values);
+        }
+        self.check_form(values, 1)?;
+        if !self.recent.is_known() {
+            return Err(Error::new(Status::WrongState, "no window was scored that a row could follow: score a whole one first"));
+        }
+        match values {
+            RowValues::Scaled(row) => {
+                self.check_scaled(row)?;
+                self.follow(row)?;
+            }
+            RowValues::Raw(row) => self.with_room(|scorer, room| {
+                let room = &mut room[..row.len()];
+                scorer.scale(row, room)?;
+                scorer.follow(room)
+            })?,
+        }
+        self.answer()
+    }
+
+    /// What the model gave, if all of it is a number.
+    fn answer(&self) -> Result<&[f32]> {
         match self.out.iter().position(|value| !value.is_finite()) {
             None => Ok(&self.out),
             Some(at) => Err(Error::new(Status::ModelOutput, format!("the model gave {} as value {at} of {}", self.out[at], self.out.len()))),
@@ -175,32 +205,41 @@ impl Scorer {
     /// Answers for a window whose rows but the newest are those that were worked ahead with: they were looked at before, and need no
     /// copy. Whether it is such a window.
     fn run_known(&mut self, window: &[f32]) -> bool {
-        let (Some(ahead), known) = (&mut self.ahead, self.info.width() - self.info.features) else { return false };
-        let Some((_, newest)) = window.split_at_checked(known) else { return false };
-        if newest.len() != self.info.features || !is_clean(newest, self.takes_missing) || !ahead.run(window, &mut self.out) {
-            return false;
+        let Some(ahead) = &mut self.ahead else { return false };
+        let known = ahead.newest(window).is_some_and(|row| is_clean(row, self.takes_missing) && ahead.next(row, &mut self.out));
+        if known {
+            self.recent.set_known(window);
         }
-        self.newest.copy_from_slice(newest);
-        self.follows = true;
-        true
+        known
     }
 
-    /// Runs the model on a row of the caller's, or on the one that was scaled.
-    fn run_on(&mut self, row: Option<&[f32]>) -> Result<()> {
-        let Scorer { generation, member, instance, ahead, state, input: scaled, out, .. } = self;
-        let input = row.unwrap_or(scaled);
-        let Some(state) = state else {
-            // A row of the caller's is none that was worked ahead for.
-            let known = row.is_none() && ahead.as_mut().is_some_and(|ahead| ahead.run(input, out));
-            return if known { Ok(()) } else { instance.run(input, out) };
-        };
-        let carries = generation.bundle.members[*member].backend.carries();
-        state.begin(carries);
-        for row in input.chunks_exact(generation.bundle.schema.width()) {
-            state.step(carries, &mut **instance, |to| to.copy_from_slice(row))?;
+    /// Answers for the window that a row makes of the last one.
+    fn follow(&mut self, row: &[f32]) -> Result<()> {
+        let prepared = self.recent.is_prepared();
+        self.recent.follow(row);
+        if prepared && self.ahead.as_mut().is_some_and(|ahead| ahead.next(row, &mut self.out)) {
+            return Ok(());
         }
-        out.copy_from_slice(state.out());
-        Ok(())
+        let Scorer { generation, member, instance, state, recent, out, .. } = self;
+        run_whole(&generation.bundle, *member, instance, state, recent.rows(), out)
+    }
+
+    /// Runs the model on a row or window.
+    fn run_on(&mut self, input: &[f32]) -> Result<()> {
+        // Only a window may have to be known again, for the one behind it.
+        if self.info.window > 1 {
+            self.recent.set(input);
+        }
+        let Scorer { generation, member, instance, state, out, .. } = self;
+        run_whole(&generation.bundle, *member, instance, state, input, out)
+    }
+
+    /// Lends the room for scaled values.
+    fn with_room(&mut self, work: impl FnOnce(&mut Scorer, &mut [f32]) -> Result<()>) -> Result<()> {
+        let mut room = std::mem::take(&mut self.room);
+        let done = work(self, &mut room);
+        self.room = room;
+        done
     }
 
     /// Works out what the window behind the one that was scored last can be known by: all but its newest row. When that window is
@@ -210,60 +249,27 @@ impl Scorer {
         if self.ahead.is_none() {
             self.ahead = self.member().backend.clone().ahead();
         }
-        if std::mem::take(&mut self.follows) {
-            self.input.copy_within(self.info.features.., 0);
-            let newest = self.input.len() - self.info.features;
-            self.input[newest..].copy_from_slice(&self.newest);
-        }
         if let Some(ahead) = &mut self.ahead {
-            ahead.prepare(&self.input);
+            ahead.prepare(self.recent.rows());
+            self.recent.prepared();
         }
     }
 
     fn member(&self) -> &Member {
         &self.generation.bundle.members[self.member]
     }
+}
 
-    fn check_scaled(&self, row: &[f32]) -> Result<()> {
-        check_length(row.len(), self.info)?;
-        if is_clean(row, self.takes_missing) { Ok(()) } else { Err(self.unclean(row)) }
+/// Runs a model on a row or window; a stateful one from the beginning on, row by row.
+fn run_whole(bundle: &Bundle, member: usize, instance: &mut Box<dyn Instance>, state: &mut Option<CarriedState>, input: &[f32], out: &mut [f32]) -> Result<()> {
+    let Some(state) = state else { return instance.run(input, out) };
+    let carries = bundle.members[member].backend.carries();
+    state.begin(carries);
+    for row in input.chunks_exact(bundle.schema.width()) {
+        state.step(carries, &mut **instance, |to| to.copy_from_slice(row))?;
     }
-
-    #[cold]
-    fn unclean(&self, row: &[f32]) -> Error {
-        let at = row.iter().position(|value| value.is_infinite() || value.is_nan() && !self.takes_missing).unwrap_or(0);
-        let why = if row[at].is_nan() { "; the model takes no missing values" } else { "" };
-        Error::new(Status::NotFinite, format!("{} is {}{why}", self.place(at), row[at]))
-    }
-
-    fn take_raw(&mut self, values: &[f64]) -> Result<()> {
-        check_length(values.len(), self.info)?;
-        if let Some(at) = values.iter().position(|value| value.is_infinite()) {
-            return Err(Error::new(Status::NotFinite, format!("{} is {}", self.place(at), values[at])));
-        }
-        let schema = &*self.generation.bundle.schema;
-        for (step, (raw, scaled)) in values.chunks_exact(schema.width()).zip(self.input.chunks_exact_mut(schema.width())).enumerate() {
-            let facts = scale_row(schema, raw, scaled, &mut self.valid);
-            if facts.missing > 0
-                && let Err((column, status, what)) = replace_missing(schema, raw, scaled, &self.valid)
-            {
-                return Err(Error::new(status, format!("{} {what}", self.place(step * schema.width() + column))));
-            }
-        }
-        Ok(())
-    }
-
-    /// How a person finds a value: `"column 3 (rsi_14)"`, `"row 17 of the window, column 3 (rsi_14)"`.
-    fn place(&self, at: usize) -> String {
-        let (step, column) = (at / self.info.features, at % self.info.features);
-        let window = if self.info.window > 1 { format!("row {step} of the window, ") } else { String::new() };
-        let (bundle, member) = (&self.generation.bundle, self.member());
-        let name = match member.spec.input {
-            InputShape::Members => member.reads(&bundle.manifest).swap_remove(column),
-            InputShape::Row | InputShape::Window => bundle.schema.features[column].name.clone(),
-        };
-        format!("{window}column {column} ({name})")
-    }
+    out.copy_from_slice(state.out());
+    Ok(())
 }
 
 fn find(bundle: &Bundle, model: &str) -> Result<usize> {
@@ -290,33 +296,6 @@ fn info(generation: &Generation, member: &Member, raw: bool) -> ScorerInfo {
         InputShape::Members => (member.spec.reads.len(), 1),
     };
     ScorerInfo { features, window, outputs: member.backend.output_width(), generation: generation.number, backend: member.backend.bits(), raw }
-}
-
-fn check_length(length: usize, info: ScorerInfo) -> Result<()> {
-    if length == info.width() { Ok(()) } else { Err(wrong_length(length, info)) }
-}
-
-#[cold]
-fn wrong_length(length: usize, info: ScorerInfo) -> Error {
-    let ScorerInfo { features, window, .. } = info;
-    Error::new(Status::Shape, format!("{length} values were given, the model reads {} ({window} x {features})", info.width()))
-}
-
-/// No value is infinite, nor NaN where that is no missing value. All are looked at, so that no branch is among them.
-fn is_clean(row: &[f32], takes_missing: bool) -> bool {
-    let all = |is_good: fn(f32) -> bool| row.iter().fold(true, |good, value| good & is_good(*value));
-    if takes_missing { all(|value| !value.is_infinite()) } else { all(f32::is_finite) }
-}
-
-/// Puts what the schema says in the place of what is off; the column that must not be, with why.
-fn replace_missing(schema: &Schema, raw: &[f64], scaled: &mut [f32], valid: &[u64]) -> Result<(), (usize, Status, &'static str)> {
-    for (column, feature) in schema.features.iter().enumerate().filter(|(column, _)| valid[column / 64] >> (column % 64) & 1 == 0) {
-        if !raw[column].is_nan() {
-            return Err((column, Status::Range, "does not fit f32 when it is scaled"));
-        }
-        scaled[column] = feature.missing.replacement().ok_or((column, Status::NotFinite, "is NaN, and the schema lets nothing stand for it"))?;
-    }
-    Ok(())
 }
 
 impl Drop for Scorer {

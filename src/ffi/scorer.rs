@@ -12,6 +12,7 @@ use super::pointer::{Out, text};
 use super::rows::Places;
 use super::sized::{stated, write};
 use crate::engine::{RowValues, Scorer};
+use crate::error::Result;
 
 impl Object for Scorer {
     const KIND: HandleKind = HandleKind::Scorer;
@@ -88,24 +89,55 @@ pub unsafe extern "C" fn foretick_scorer_info(scorer: ScorerHandle, info: *mut S
 pub unsafe extern "C" fn foretick_scorer_run(scorer: ScorerHandle, rows: *const c_void, n: usize, stride: usize, out: *mut f32, cap: usize) -> StatusCode {
     guard("foretick_scorer_run", || {
         let places = Places { rows, count: n, stride, out, cap };
-        SCORERS.with(scorer.id, |scorer| match (n, scorer.info().raw) {
-            (0, _) => Ok(()),
-            // SAFETY: the header's rule of pointers.
-            (_, true) => unsafe { score(scorer, &places, |row| RowValues::Raw(row)) },
-            // SAFETY: the header's rule of pointers.
-            (_, false) => unsafe { score(scorer, &places, |row| RowValues::Scaled(row)) },
-        })
+        // SAFETY: the header's rule of pointers.
+        SCORERS.with(scorer.id, |scorer| unsafe { score_each(scorer, &places, scorer.info().width(), Scorer::score) })
     })
+}
+
+/// Scores, for each of `n` rows of F values, the window that the row makes of the one that was scored last, here or
+/// by foretick_scorer_run; that window is then the last one. The bits are those of the whole window. After
+/// foretick_scorer_prepare a row takes one row's time, else a window's. Where W is 1 it is
+/// foretick_scorer_run. A row that is refused leaves the window as it was, with the rows before it; one that the
+/// model then fails on (MODEL_OUTPUT, DEADLINE, BACKEND) is in it.
+///
+/// threads: ONE LANE, the scorer. cost: hot with native models.
+/// rows, out: as with foretick_scorer_run, `stride` from row to row.
+/// errors: WRONG_STATE when no window was scored yet; else as foretick_scorer_run.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn foretick_scorer_next(scorer: ScorerHandle, rows: *const c_void, n: usize, stride: usize, out: *mut f32, cap: usize) -> StatusCode {
+    guard("foretick_scorer_next", || {
+        let places = Places { rows, count: n, stride, out, cap };
+        // SAFETY: the header's rule of pointers.
+        SCORERS.with(scorer.id, |scorer| unsafe { score_each(scorer, &places, scorer.info().features, Scorer::score_next) })
+    })
+}
+
+/// How a scorer is asked.
+type Ask = for<'s> fn(&'s mut Scorer, RowValues<'_>) -> Result<&'s [f32]>;
+
+/// # Safety
+/// As [`Places::of`].
+#[inline(always)]
+unsafe fn score_each(scorer: &mut Scorer, places: &Places, width: usize, ask: Ask) -> Outcome {
+    match (places.count, scorer.info().raw) {
+        (0, _) => Ok(()),
+        // SAFETY: passed on as it came.
+        (_, true) => unsafe { score(scorer, places, width, |scorer, row| ask(scorer, RowValues::Raw(row))) },
+        // SAFETY: as above.
+        (_, false) => unsafe { score(scorer, places, width, |scorer, row| ask(scorer, RowValues::Scaled(row))) },
+    }
 }
 
 /// # Safety
 /// As [`Places::of`].
-unsafe fn score<T>(scorer: &mut Scorer, places: &Places, values: impl Fn(&[T]) -> RowValues<'_>) -> Outcome {
+#[inline(always)]
+unsafe fn score<T>(scorer: &mut Scorer, places: &Places, width: usize, ask: impl for<'s> Fn(&'s mut Scorer, &[T]) -> Result<&'s [f32]>) -> Outcome {
     let info = scorer.info();
     // SAFETY: passed on as it came.
-    let (rows, out) = unsafe { places.of::<T>(info.width(), info.features, info.outputs)? };
+    let (rows, out) = unsafe { places.of::<T>(width, info.features, info.outputs)? };
     for (number, row) in rows.iter().enumerate() {
-        out.put(number, scorer.score(values(row)).map_err(|error| error.within(&format!("row {number}")))?);
+        out.put(number, ask(scorer, row).map_err(|error| error.within(&format!("row {number}")))?);
     }
     Ok(())
 }

@@ -78,6 +78,7 @@ fn call(symbol: &str) -> i32 {
             "foretick_scorer_open" => foretick_scorer_open(engine, null(), 0, null(), 0, 0, null_mut()),
             "foretick_scorer_info" => foretick_scorer_info(scorer, null_mut()),
             "foretick_scorer_run" => foretick_scorer_run(scorer, null(), 0, 0, null_mut(), 0),
+            "foretick_scorer_next" => foretick_scorer_next(scorer, null(), 0, 0, null_mut(), 0),
             "foretick_scorer_prepare" => foretick_scorer_prepare(scorer),
             "foretick_scorer_close" => foretick_scorer_close(scorer),
             "foretick_amount_parse" => foretick_amount_parse(null(), 0, 0, null_mut()),

@@ -100,8 +100,17 @@ pub trait Ahead: Send + fmt::Debug {
     /// the last that was prepared for, this takes about as long as a run; after a jump up to as many runs as a window has rows.
     fn prepare(&mut self, window: &[f32]);
 
-    /// As [`Instance::run`], when the window begins with the rows that were prepared for; else nothing is done and it is `false`.
-    fn run(&mut self, window: &[f32], out: &mut [f32]) -> bool;
+    /// The newest row of a window whose others are those that were prepared for; `None` of any other.
+    fn newest<'w>(&self, window: &'w [f32]) -> Option<&'w [f32]>;
+
+    /// As [`Instance::run`] on the window of the rows that were prepared for and this one. Where there are none, or lengths are not the
+    /// model's, nothing is done and it is `false`.
+    fn next(&mut self, row: &[f32], out: &mut [f32]) -> bool;
+
+    /// The same of a whole window, when it begins with the rows that were prepared for.
+    fn run(&mut self, window: &[f32], out: &mut [f32]) -> bool {
+        self.newest(window).is_some_and(|row| self.next(row, out))
+    }
 
     /// Memory that it holds, in bytes.
     fn memory_bytes(&self) -> usize;

@@ -176,6 +176,7 @@ static void rows(foretick_engine_t engine, foretick_track_t track, answers_t *an
     SAME(foretick_scorer_open(engine, TEXT("direction"), TEXT("lr"), 0, &scorer), FORETICK_OK);
     SAME(foretick_scorer_info(scorer, &info), FORETICK_OK);
     SAME(foretick_scorer_run(scorer, scaled, 2, 0, out, 4), FORETICK_OK);
+    SAME(foretick_scorer_next(scorer, scaled, 2, 0, out, 4), FORETICK_OK);
     SAME(foretick_scorer_prepare(scorer), FORETICK_OK);
     SAME(foretick_scorer_close(scorer), FORETICK_OK);
     answers->row[2] = p.value;

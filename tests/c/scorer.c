@@ -85,6 +85,32 @@ static void windows(foretick_engine_t engine) {
     OK(foretick_scorer_close(scorer));
 }
 
+/* Rows that follow the last window, alone and together, give the bits of the windows that they make. */
+static void following(foretick_engine_t engine) {
+    float stream[ROWS + 1][F] = { { 0 } }, whole[3][2], next[3][2], more[2][2], bad[F] = { 0, INFINITY };
+    foretick_scorer_t scorer = scorer_of(engine, "w", 0), other = scorer_of(engine, "w", 0);
+    const float *row = stream[W];
+    memcpy(stream, rows, sizeof rows);
+    stream[ROWS][0] = 1.5f;
+    OK(foretick_scorer_run(other, stream, 3, sizeof rows[0], &whole[0][0], 6));
+    IS(foretick_scorer_next(scorer, row, 1, 0, next[1], 2), FORETICK_WRONG_STATE);
+    OK(foretick_scorer_next(scorer, NULL, 0, 0, NULL, 0));
+    OK(foretick_scorer_run(scorer, stream, 1, 0, next[0], 2));
+    OK(foretick_scorer_prepare(scorer));
+    IS(foretick_scorer_next(scorer, bad, 1, 0, next[1], 2), FORETICK_NOT_FINITE);
+    IS(foretick_scorer_next(scorer, row, 1, 0, next[1], 1), FORETICK_BUFFER_TOO_SMALL);
+    IS(foretick_scorer_next(scorer, row, 2, sizeof rows[0] - 4, next[1], 4), FORETICK_SHAPE);
+    IS(foretick_scorer_next(scorer, NULL, 1, 0, next[1], 2), FORETICK_NULL_POINTER);
+    OK(foretick_scorer_next(scorer, row, 1, 0, next[1], 2));
+    OK(foretick_scorer_next(scorer, row + F, 1, 0, next[2], 2));
+    CHECK(memcmp(whole, next, sizeof whole) == 0);
+    OK(foretick_scorer_run(scorer, stream, 1, 0, next[0], 2));
+    OK(foretick_scorer_next(scorer, row, 2, 0, &more[0][0], 4));
+    CHECK(memcmp(whole[1], more, sizeof more) == 0);
+    OK(foretick_scorer_close(scorer));
+    OK(foretick_scorer_close(other));
+}
+
 static void unscaled(foretick_engine_t engine) {
     double values[3][F] = { { 0.5, 0.25 }, { -1.0, NAN }, { 3.0, 1.0 } };
     float out[3][2], scaled[F] = { 0.75f, 0.25f }, same[2];
@@ -232,6 +258,7 @@ int main(int argc, char **argv) {
     info(engine);
     scoring(engine);
     windows(engine);
+    following(engine);
     unscaled(engine);
     wrong(engine);
     random_bits();

@@ -101,6 +101,7 @@ static void errors(const char *folder) {
     const foretick::scorer scorer = a.engine.open_scorer("s", "lr");
     const float rows[] = {1.0f, 2.0f, 3.0f};
     CHECK(scorer.run<float>(rows).size() == 3u * scorer.info().outputs && scorer.run<float>({}).empty());
+    CHECK(scorer.next<float>(rows) == scorer.run<float>(rows));
     CHECK(thrown([&] { (void)scorer.run<double>(std::array<double, 1>{1.0}); }, "float") == FORETICK_INVALID_ARGUMENT);
 }
 

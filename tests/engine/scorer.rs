@@ -199,3 +199,76 @@ fn windows_worked_ahead_give_what_whole_ones_give() {
         }
     }
 }
+
+/// Rows that follow in any order of rows, windows, refused rows and work ahead, scaled or not, against whole windows.
+#[test]
+fn rows_that_follow_give_what_whole_windows_give() {
+    let sim = Engine::open_text("threads = 0").unwrap();
+    let bundle = sim.open_bundle(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("models/sim/v2")).unwrap();
+    sim.publish_one("s", bundle).unwrap();
+    let small = engine("threads = 0", &two());
+    for (engine, model) in [(&sim, "lstm"), (&sim, "cnn"), (&sim, "lr"), (&small, "w")] {
+        let open = || engine.open_scorer("s", model, 0).unwrap();
+        let (mut next, mut whole) = (open(), open());
+        let (features, width) = (whole.info().features, whole.info().width());
+        let (mut window, mut seed) = ((0..width).map(|at| (at as f32 * 0.37).sin()).collect::<Vec<f32>>(), 1_u32);
+        if width > features {
+            refused(next.score_next(RowValues::Scaled(&window[..features])), Status::WrongState, &["whole"]);
+        }
+        scored(&mut next, &window);
+        for _ in 0..400 {
+            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let row: Vec<f32> = (0..features).map(|at| ((seed >> 8) as f32 + at as f32).sin()).collect();
+            let follow = |window: &mut Vec<f32>| {
+                window.drain(..features);
+                window.extend(&row);
+            };
+            match seed >> 28 {
+                0..3 => next.prepare(),
+                3 => {
+                    // Another window, which nothing was worked ahead for.
+                    window[0] += 1.0;
+                    scored(&mut next, &window);
+                }
+                4 => {
+                    let mut bad = row.clone();
+                    bad[features - 1] = f32::NAN;
+                    refused(next.score_next(RowValues::Scaled(&bad)), Status::NotFinite, &[&format!("column {}", features - 1)]);
+                    refused(next.score_next(RowValues::Scaled(&row[1..])), Status::Shape, &[&format!("(1 x {features})")]);
+                }
+                5..8 => {
+                    // A whole window that follows.
+                    follow(&mut window);
+                    scored(&mut next, &window);
+                }
+                _ => {
+                    follow(&mut window);
+                    let given = next.score_next(RowValues::Scaled(&row)).unwrap().to_vec();
+                    assert!(given.iter().zip(scored(&mut whole, &window)).all(|(a, b)| a.to_bits() == b.to_bits()), "{model}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn unscaled_rows_follow_and_a_row_that_the_model_fails_on_is_in_the_window() {
+    let mut options = two();
+    options.members.push(Member::new("over", Graph::Ratio(8)));
+    let engine = engine("threads = 0", &options);
+    let (mut raw, mut plain) = (engine.open_scorer("s", "w", SCORER_RAW).unwrap(), engine.open_scorer("s", "w", 0).unwrap());
+    let mut out = [0.0; 2];
+    raw.run_raw(&[0.25; 8], &mut out).unwrap();
+    refused(raw.score_next(RowValues::Raw(&[f64::NAN, 1.0])), Status::NotFinite, &["column 0 (volume)"]);
+    refused(raw.score_next(RowValues::Raw(&[0.25, 1e300])), Status::Range, &["column 1"]);
+    refused(raw.score_next(RowValues::Scaled(&[0.25, 1.0])), Status::InvalidArgument, &["SCORER_RAW"]);
+    let given = raw.score_next(RowValues::Raw(&[0.2, f64::NAN])).unwrap().to_vec();
+    assert_eq!(given, scored(&mut plain, &[0.625, 0.25, 0.625, 0.25, 0.625, 0.25, 0.6, 0.5]), "minmax of -1 to 1, and what stands for a missing value");
+    let mut over = engine.open_scorer("s", "over", 0).unwrap();
+    scored(&mut over, &[1.0; 8]);
+    refused(over.score_next(RowValues::Scaled(&[0.0, 1.0])), Status::ModelOutput, &["NaN", "value 6"]);
+    for at in [4, 2, 0] {
+        refused(over.score_next(RowValues::Scaled(&[1.0; 2])), Status::ModelOutput, &[&format!("value {at} ")]);
+    }
+    assert_eq!(over.score_next(RowValues::Scaled(&[1.0; 2])).unwrap(), [1.0; 8], "the row has left the window");
+}

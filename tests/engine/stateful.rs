@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use foretick::Status;
 use foretick::config::LinkOptions;
-use foretick::engine::{Engine, Lane, TrackId};
+use foretick::engine::{Engine, Lane, RowValues, TrackId};
 use foretick::types::event::{Bar, MARK_RESET, Mark, Record};
 use foretick::types::prediction::backend::{NATIVE, STATEFUL};
 use foretick::types::{Prediction, reason};
@@ -438,6 +438,9 @@ fn a_scorer_reads_windows_and_a_single_row_is_refused() {
     for (window, out) in rows.chunks_exact(12).zip(out.chunks_exact(73)) {
         assert_eq!(Some(out[0]), Sequence::new("lstm_2.carry").read_all(window), "each window from zero");
     }
+    let followed = scorer.score_next(RowValues::Scaled(&rows[..3])).unwrap()[0];
+    let window = [&rows[rows.len() - 9..], &rows[..3]].concat();
+    assert_eq!(Some(followed), Sequence::new("lstm_2.carry").read_all(&window), "the window that a row makes, from zero too");
     let error = bench.lane.predict_row(track, &[1.0; 3], START_NS).unwrap_err();
     assert!(error.status() == Status::Contract && error.text().contains("model net carries a state from row to row"), "{error}");
 }

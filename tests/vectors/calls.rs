@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytemuck::{Pod, bytes_of, cast_slice};
 use foretick::config::LinkOptions;
-use foretick::engine::{Details, Engine, Lane, Link, LinkError, ResultMemory, ResultWriter, SCORER_RAW, Scorer, TrackId};
+use foretick::engine::{Details, Engine, Lane, Link, LinkError, ResultMemory, ResultWriter, RowValues, SCORER_RAW, Scorer, TrackId};
 use foretick::model::bundle::Bundle;
 use foretick::model::manifest::InputShape;
 use foretick::model::store::Publish;
@@ -168,6 +168,7 @@ impl Calls {
             },
             "scorer" => return self.scorer(words),
             "score" => return self.score(words),
+            "score_next" => return self.score_next(words),
             "prepare_scorer" => self.scorers.get_mut(words[0]).expect("the case opens the scorer first").prepare(),
             _ => return self.asked(verb, words),
         }
@@ -261,6 +262,18 @@ impl Calls {
         match scorer.info().raw {
             true => scorer.run_raw(&apart::<f64>(words[3], scorer.info().width(), count, stride), &mut out)?,
             false => scorer.run(&apart::<f32>(words[3], scorer.info().width(), count, stride), &mut out)?,
+        }
+        Ok(format!(" {}", hex(cast_slice(&out))))
+    }
+
+    fn score_next(&mut self, words: &[&str]) -> Result<String> {
+        let scorer = self.scorers.get_mut(words[0]).expect("the case opens the scorer first");
+        let (features, count, stride, mut out) = (scorer.info().features, words[1].parse().unwrap(), words[2].parse().unwrap(), Vec::<f32>::new());
+        for row in 0..count {
+            out.extend(match scorer.info().raw {
+                true => scorer.score_next(RowValues::Raw(&apart::<f64>(words[3], features, count, stride)[row * features..][..features]))?,
+                false => scorer.score_next(RowValues::Scaled(&apart::<f32>(words[3], features, count, stride)[row * features..][..features]))?,
+            });
         }
         Ok(format!(" {}", hex(cast_slice(&out))))
     }

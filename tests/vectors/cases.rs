@@ -508,6 +508,15 @@ fn scorer() -> Script {
     s.call(&format!("score raw 1 0 {}", hex(bytemuck::cast_slice(&[1e300, 0.5]))), "RANGE");
     s.ok(&format!("score w 2 8 {}", bytes(&scaled)));
     s.ok(&format!("score w 1 0 {}", bytes(&scaled[2..])));
+    s.about("Rows that follow: the windows that they make.");
+    s.ok(&format!("score_next w 1 0 {}", bytes(&scaled[..2])));
+    s.ok(&format!("score_next w 2 12 {}", bytes(&scaled[2..7])));
+    s.call(&format!("score_next w 1 0 {}", bytes(&[f32::INFINITY, 0.0])), "NOT_FINITE");
+    s.ok(&format!("score_next w 1 0 {}", bytes(&scaled[..2])));
+    s.ok(&format!("score_next raw 1 0 {}", hex(bytemuck::cast_slice(&raw[..2]))));
+    s.ok("scorer fresh s w 0");
+    s.call(&format!("score_next fresh 1 0 {}", bytes(&scaled[..2])), "WRONG_STATE");
+    s.ok("score_next fresh 0 0 -");
     s.ok("score lr 0 0 -");
     s.call(&format!("score lr 1 0 {}", bytes(&[1.0, f32::NAN])), "NOT_FINITE");
     s.call(&format!("score ratio 1 0 {}", bytes(&[0.0, 1.0])), "MODEL_OUTPUT");
@@ -535,6 +544,9 @@ fn networks() -> Script {
         s.ok(&format!("prepare_scorer {member}"));
         values.extend(floats(seed as u32 + 11, 26));
         s.ok(&format!("score {member} {rows} 0 {}", hex(bytemuck::cast_slice(&values[26..]))));
+        // The same for a row that follows, and for one that follows that.
+        s.ok(&format!("prepare_scorer {member}"));
+        s.ok(&format!("score_next {member} 2 0 {}", hex(bytemuck::cast_slice(&floats(seed as u32 + 13, 52)))));
     }
     s
 }

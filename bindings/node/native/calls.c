@@ -436,24 +436,36 @@ static napi_value scorer_info(napi_env env, napi_callback_info info) {
 }
 
 /* The bytes that n rows need: a row's, and so many strides. False when that is no number of bytes that memory has. */
-static bool rows_fit(const foretick_scorer_info_t *info, size_t n, size_t stride, size_t bytes) {
+static bool rows_fit(const foretick_scorer_info_t *info, size_t values, size_t n, size_t stride, size_t bytes) {
     size_t value = (info->flags & FORETICK_SCORER_RAW) != 0 ? sizeof(double) : sizeof(float);
-    size_t row = (size_t)info->features * info->window * value, step = stride == 0 ? row : stride;
+    size_t row = values * value, step = stride == 0 ? row : stride;
     return n == 0 || (bytes >= row && (step == 0 || n - 1 <= (bytes - row) / step));
 }
 
-/* scorerRun(scorer, rows, n, stride, Float32Array) */
-static napi_value scorer_run(napi_env env, napi_callback_info info) {
+typedef foretick_status_t (*score_t)(foretick_scorer_t, const void *, size_t, size_t, float *, size_t);
+
+/* (scorer, rows, n, stride, Float32Array), of rows of F values or of whole windows */
+static napi_value scored(napi_env env, napi_callback_info info, score_t score, bool windows) {
     call_t call = call_of(env, info);
     foretick_scorer_t scorer = scorer_at(&call, 0);
     memory_t rows = read_memory(&call, 1, false), out = read_memory(&call, 4, false);
     size_t n = read_size(&call, 2), stride = read_size(&call, 3);
     foretick_scorer_info_t found = FORETICK_SCORER_INFO_INIT;
     if (call.ok && call_check(&call, foretick_scorer_info(scorer, &found))) {
-        if (!rows_fit(&found, n, stride, rows.bytes)) call_wrong(&call, "the rows reach past the end of their array");
+        if (!rows_fit(&found, (size_t)found.features * (windows ? found.window : 1), n, stride, rows.bytes)) call_wrong(&call, "the rows reach past the end of their array");
     }
-    if (call.ok) (void)call_check(&call, foretick_scorer_run(scorer, rows.data, n, stride, (float *)(void *)out.data, out.bytes / sizeof(float)));
+    if (call.ok) (void)call_check(&call, score(scorer, rows.data, n, stride, (float *)(void *)out.data, out.bytes / sizeof(float)));
     return give_nothing(&call);
+}
+
+/* scorerRun(scorer, rows, n, stride, Float32Array) */
+static napi_value scorer_run(napi_env env, napi_callback_info info) {
+    return scored(env, info, foretick_scorer_run, true);
+}
+
+/* scorerNext(scorer, rows, n, stride, Float32Array) */
+static napi_value scorer_next(napi_env env, napi_callback_info info) {
+    return scored(env, info, foretick_scorer_next, false);
 }
 
 static napi_value give_limbs(call_t *call, const uint64_t *limbs) {
@@ -535,6 +547,7 @@ void add_calls(napi_env env, napi_value exports) {
     add_function(env, exports, "scorerOpen", scorer_open);
     add_function(env, exports, "scorerInfo", scorer_info);
     add_function(env, exports, "scorerRun", scorer_run);
+    add_function(env, exports, "scorerNext", scorer_next);
     add_function(env, exports, "scorerPrepare", scorer_prepare);
     add_function(env, exports, "scorerClose", scorer_close);
 }

@@ -15,7 +15,9 @@ async function bot(folder: string): Promise<number> {
     if ((kept.reasons & reasons.DATA_STALE) !== 0n || kept.action === constants.ACTION_ABSTAIN) return Number(generation);
   }
   const { values, closeNs } = track.row(constants.ROW_SCALED);
-  const scores: Float32Array = engine.openScorer('direction', 'lr').run(new Float32Array(values.length));
+  const scorer = engine.openScorer('direction', 'lr');
+  const scores: Float32Array = scorer.run(new Float32Array(values.length));
+  scorer.next(new Float64Array(1), 8).fill(0);
   engine.enable('direction', '', false);
   engine.close();
   return scores[0] + Number(closeNs) + track.details().members[0].weight;

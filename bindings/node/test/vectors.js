@@ -159,9 +159,15 @@ class Calls {
     return [features, window, outputs, generation, backend, scorer.info.flags];
   }
   score(name, rows, stride, values) {
+    return this.scored('run', name, rows, stride, values);
+  }
+  score_next(name, rows, stride, values) {
+    return this.scored('next', name, rows, stride, values);
+  }
+  scored(how, name, rows, stride, values) {
     const scorer = this.at(name);
     const Kind = scorer.info.flags ? Float64Array : Float32Array;
-    const out = scorer.run(new Kind(raw(values).buffer), Number(stride));
+    const out = scorer[how](new Kind(raw(values).buffer), Number(stride));
     if (out.length !== rows * scorer.info.outputs) throw new Error(`${out.length} values`);
     return [digits(bytesOf(out))];
   }

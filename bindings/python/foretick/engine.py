@@ -24,7 +24,7 @@ _NAMES = (
     "engine_open engine_close engine_metrics stream_add bundle_open bundle_describe bundle_close slot_publish slot_enable lane_open lane_close"
     " lane_push lane_advance lane_due lane_warm lane_snapshot lane_restore lane_poll link_open link_push link_close engine_describe engine_maintain result_attach result_signal"
     " result_read track_open track_close track_predict track_prepare track_predict_row track_enable track_row track_details scorer_open"
-    " scorer_info scorer_run scorer_prepare scorer_close build_info now_ns"
+    " scorer_info scorer_run scorer_next scorer_prepare scorer_close build_info now_ns"
 )
 _call: dict[str, Callable[..., int]] = {name: function(name) for name in _NAMES.split()}
 
@@ -412,18 +412,29 @@ class Scorer(Handle):
 
         `stride`: bytes from one row or window to the next, 0 when they stand one after the other.
         """
-        code, info = "d" if self.info.flags & SCORER_RAW else "f", self.info
+        return self._score("scorer_run", rows, self.info.features * self.info.window, stride)
+
+    def next(self, rows: Any, stride: int = 0) -> array[float]:
+        """Scores, row by row, the window that each makes of the one that was scored last; WRONG_STATE when none was yet.
+
+        The bits are those of whole windows; behind `prepare` a row takes one row's time. Buffers and `stride` as with `run`.
+        """
+        return self._score("scorer_next", rows, self.info.features, stride)
+
+    def _score(self, name: str, rows: Any, values: int, stride: int) -> array[float]:
+        code = "d" if self.info.flags & SCORER_RAW else "f"
         view = memoryview(rows)
         if view.format != code or not view.c_contiguous:
             raise TypeError(f"rows are a contiguous buffer of {code!r}, not of {view.format!r}")
-        width, step = info.features * info.window * view.itemsize, stride or info.features * info.window * view.itemsize
+        width = values * view.itemsize
+        step = stride or width
         count = 0 if not view.nbytes else (view.nbytes - width) // step + 1
         if view.nbytes and (view.nbytes < width or (view.nbytes - width) % step):
             raise ValueError(f"{view.nbytes} bytes are no whole rows of {width} every {step}")
         # A copy where the memory is not ours to point to.
         memory = (ctypes.c_char * view.nbytes).from_buffer_copy(view) if view.readonly else (ctypes.c_char * view.nbytes).from_buffer(view)
-        out = array("f", bytes(4 * count * info.outputs))
-        check(_call["scorer_run"](self.id, ctypes.addressof(memory), count, stride, out.buffer_info()[0], len(out)))
+        out = array("f", bytes(4 * count * self.info.outputs))
+        check(_call[name](self.id, ctypes.addressof(memory), count, stride, out.buffer_info()[0], len(out)))
         return out
 
     def prepare(self) -> None:

@@ -60,6 +60,7 @@ SIGNATURES: dict[str, tuple[object, tuple[object, ...]]] = {
     "scorer_open": (status, (u64, text, size_t, text, size_t, u32, pointer)),
     "scorer_info": (status, (u64, pointer)),
     "scorer_run": (status, (u64, pointer, size_t, size_t, pointer, size_t)),
+    "scorer_next": (status, (u64, pointer, size_t, size_t, pointer, size_t)),
     "scorer_prepare": (status, (u64,)),
     "scorer_close": (status, (u64,)),
     "amount_parse": (status, (text, size_t, u32, pointer)),

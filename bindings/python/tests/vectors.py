@@ -188,8 +188,13 @@ class Calls:
         return [info.features, info.window, info.outputs, info.generation, info.backend, info.flags]
 
     def score(self, at, rows, stride, values):
-        scorer = self.named[at]
-        out = scorer.run(array("d" if scorer.info.flags else "f", raw(values)), int(stride))
+        return self.scored(self.named[at].run, self.named[at], rows, stride, values)
+
+    def score_next(self, at, rows, stride, values):
+        return self.scored(self.named[at].next, self.named[at], rows, stride, values)
+
+    def scored(self, how, scorer, rows, stride, values):
+        out = how(array("d" if scorer.info.flags else "f", raw(values)), int(stride))
         assert len(out) == int(rows) * scorer.info.outputs
         return [digits(out)]
 

@@ -7,8 +7,8 @@ use std::ptr;
 use foretick::ffi::{
     BundleHandle, EngineHandle, FORETICK_ABI_VERSION, FORETICK_ROW_SCALED, FlowRecord, LaneHandle, PublishRecord, ScorerHandle, ScorerInfoRecord, StatusCode,
     TrackHandle, foretick_bundle_open, foretick_engine_close, foretick_engine_open, foretick_init, foretick_lane_open, foretick_lane_push, foretick_last_error,
-    foretick_scorer_info, foretick_scorer_open, foretick_scorer_prepare, foretick_scorer_run, foretick_slot_publish, foretick_stream_add, foretick_track_open,
-    foretick_track_predict, foretick_track_prepare, foretick_track_row,
+    foretick_scorer_info, foretick_scorer_next, foretick_scorer_open, foretick_scorer_prepare, foretick_scorer_run, foretick_slot_publish, foretick_stream_add,
+    foretick_track_open, foretick_track_predict, foretick_track_prepare, foretick_track_row,
 };
 use foretick::types::{Prediction, Slot};
 use foretick::{Error, Result, Status};
@@ -75,7 +75,8 @@ impl Host {
             check(foretick_scorer_open(self.0, slot.as_ptr().cast(), slot.len(), name.as_ptr().cast(), name.len(), 0, &raw mut scorer))?;
             check(foretick_scorer_info(scorer, &raw mut info))?;
         }
-        Ok(Scorer { scorer, rows, width: (info.features * info.window) as usize, out: vec![0.0; rows * info.outputs as usize] })
+        let (features, out) = (info.features as usize, vec![0.0; rows * info.outputs as usize]);
+        Ok(Scorer { scorer, rows, width: features * info.window as usize, features, out })
     }
 
     /// A track of the published bundle on a lane of its own, fed by one stream that is added; ids begin at 1.
@@ -104,6 +105,8 @@ pub struct Scorer {
     /// Rows or windows of a call, and values of one.
     rows: usize,
     width: usize,
+    /// Values of a row.
+    pub features: usize,
     /// What the newest run gave.
     pub out: Vec<f32>,
 }
@@ -118,6 +121,16 @@ impl Scorer {
         // SAFETY: the values are as many rows of the width that the model reads, out has room for the outputs of each.
         let status = unsafe { foretick_scorer_run(self.scorer, values.as_ptr().cast(), self.rows, 0, self.out.as_mut_ptr(), self.out.len()) };
         check(status)
+    }
+
+    /// Scores the window that a row makes of the one that was scored last.
+    #[inline]
+    pub fn next(&mut self, row: &[f32]) -> Result<()> {
+        if row.len() != self.features {
+            return Err(Error::new(Status::Shape, format!("{} values for a row of {}", row.len(), self.features)));
+        }
+        // SAFETY: the values are one row of the width that the model reads, out has room for its outputs.
+        check(unsafe { foretick_scorer_next(self.scorer, row.as_ptr().cast(), 1, 0, self.out.as_mut_ptr(), self.out.len()) })
     }
 
     /// Works ahead of the window behind the one that was scored last.

@@ -117,7 +117,7 @@ impl Subject for Scored<'_> {
     }
 }
 
-/// A model of windows alone, on one window after the other, each worked ahead when the one before was answered.
+/// A model of windows alone, on one row after the other, each window worked ahead when the one before was answered.
 pub struct Ahead<'r>(Scored<'r>);
 
 impl<'r> Ahead<'r> {
@@ -141,7 +141,9 @@ impl Subject for Ahead<'_> {
     }
 
     fn call(&mut self) -> Result<()> {
-        self.0.call()
+        let Scored { scorer, rows } = &mut self.0;
+        let window = rows.newest();
+        scorer.next(&window[window.len() - scorer.features..])
     }
 
     fn input(&self) -> &[f32] {

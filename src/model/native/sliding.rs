@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use super::block::WIDTH;
 use super::plan::{Place, Plan, Step};
-use crate::model::backend::{Ahead, Backend};
+use crate::model::backend::Ahead;
 use crate::model::denormals;
 use lanes::{Complete, Gates, Lanes, LayerStates, MoveOn, blocks};
 use layer::Layer;
@@ -110,15 +110,20 @@ impl Ahead for SlidingWindow {
         });
     }
 
-    fn run(&mut self, window: &[f32], out: &mut [f32]) -> bool {
-        let sized = window.len() == self.plan.input_width && out.len() == self.plan.output_width();
-        if !(sized && self.lanes.all_begun() && same(&self.rows, &window[..self.rows.len()])) {
+    fn newest<'w>(&self, window: &'w [f32]) -> Option<&'w [f32]> {
+        let (known, row) = window.split_at_checked(self.rows.len())?;
+        (self.lanes.all_begun() && row.len() == self.width() && same(&self.rows, known)).then_some(row)
+    }
+
+    fn next(&mut self, row: &[f32], out: &mut [f32]) -> bool {
+        if !(self.lanes.all_begun() && row.len() == self.width() && out.len() == self.plan.output_width) {
             return false;
         }
-        denormals::flushed(|| self.complete(&window[self.rows.len()..]));
+        denormals::flushed(|| self.complete(row));
         self.lay_end();
-        self.plan.run_from(self.states.len(), window, &mut self.scratch);
-        self.plan.copy_out(window, &self.scratch, out);
+        // Nothing behind the layers reads the window.
+        self.plan.run_from(self.states.len(), &[], &mut self.scratch);
+        self.plan.copy_out(&[], &self.scratch, out);
         true
     }
 

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use super::plan::{Plan, Step};
 use super::sliding::same;
-use crate::model::backend::{Ahead, Backend};
+use crate::model::backend::Ahead;
 use crate::model::denormals;
 use parts::{Part, parts};
 
@@ -26,7 +26,7 @@ pub(super) struct Streaming {
     scratch: Box<[f32]>,
     /// Scratch memory of steps, apart from what others have made.
     extra: Box<[f32]>,
-    /// The next window, its newest row zeros.
+    /// The next window, its newest row zeros until it is there.
     window: Box<[f32]>,
     /// Values of a row.
     width: usize,
@@ -68,17 +68,24 @@ impl Ahead for Streaming {
         let known = self.known();
         if !(self.ready && same(&self.window[..known], &window[self.width..])) {
             self.window[..known].copy_from_slice(&window[self.width..]);
+            self.window[known..].fill(0.0);
             self.plan.run_from(0, &self.window, &mut self.scratch);
             self.ready = true;
         }
     }
 
-    fn run(&mut self, window: &[f32], out: &mut [f32]) -> bool {
-        let sized = window.len() == self.window.len() && out.len() == self.plan.output_width();
-        if !(sized && self.ready && same(&self.window[..self.known()], &window[..self.known()])) {
+    fn newest<'w>(&self, window: &'w [f32]) -> Option<&'w [f32]> {
+        let (known, row) = window.split_at_checked(self.known())?;
+        (self.ready && row.len() == self.width && same(&self.window[..known.len()], known)).then_some(row)
+    }
+
+    fn next(&mut self, row: &[f32], out: &mut [f32]) -> bool {
+        if !(self.ready && row.len() == self.width && out.len() == self.plan.output_width) {
             return false;
         }
-        let Streaming { plan, scratch, extra, parts, .. } = self;
+        let known = self.known();
+        self.window[known..].copy_from_slice(row);
+        let Streaming { plan, scratch, extra, parts, window, .. } = self;
         for parts in parts.chunk_by(|a, b| plan.steps[a.step].flushed == plan.steps[b.step].flushed) {
             let mut run = || parts.iter().for_each(|part| part.run(plan, window, scratch, extra));
             if plan.steps[parts[0].step].flushed { denormals::flushed(run) } else { run() }

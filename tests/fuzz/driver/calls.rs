@@ -26,6 +26,9 @@ use super::events::{self, Time};
 use super::handles::{Handles, Of, Picked, State};
 use super::memory::Room;
 
+/// A function that scores rows.
+type Score = unsafe extern "C" fn(ScorerHandle, *const c_void, usize, usize, *mut f32, usize) -> StatusCode;
+
 /// Calls of one run.
 const CALLS_MOST: usize = 200;
 /// Engines open at once: enough for handles of another one.
@@ -136,6 +139,7 @@ pub const CALLS: &[(&str, Call)] = &[
     ("foretick_scorer_open", World::scorer_open),
     ("foretick_scorer_info", World::scorer_info),
     ("foretick_scorer_run", World::scorer_run),
+    ("foretick_scorer_next", World::scorer_next),
     ("foretick_scorer_prepare", World::scorer_prepare),
     ("foretick_scorer_close", World::scorer_close),
     ("foretick_amount_parse", World::amount_parse),
@@ -658,6 +662,14 @@ impl World {
     }
 
     fn scorer_run(&mut self, source: &mut Unstructured<'_>) -> Result<()> {
+        self.scored(source, foretick_scorer_run)
+    }
+
+    fn scorer_next(&mut self, source: &mut Unstructured<'_>) -> Result<()> {
+        self.scored(source, foretick_scorer_next)
+    }
+
+    fn scored(&mut self, source: &mut Unstructured<'_>, score: Score) -> Result<()> {
         const ROWS: usize = 8;
         const STRIDE_MOST: usize = 256;
         let scorer = self.handles.pick(source, Of::Scorer)?;
@@ -677,7 +689,7 @@ impl World {
         // be refused.
         let status = unsafe {
             let to = if overlaps { rows.pointer() } else { place(source, out.pointer())? };
-            foretick_scorer_run(ScorerHandle { id: scorer.id }, place(source, rows.pointer::<f64>())?.cast_const().cast(), n, stride, to, cap)
+            score(ScorerHandle { id: scorer.id }, place(source, rows.pointer::<f64>())?.cast_const().cast(), n, stride, to, cap)
         };
         assert!(rows.untouched() || overlaps && status != FORETICK_OK || overlaps && n == 0, "the rows are only read");
         // What it leaves after an error is not to be used.

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use super::encoder::{Encoder, Form, STEPS};
 use super::*;
-use crate::model::backend::Instance;
+use crate::model::backend::{Backend, Instance};
 use crate::model::native::build::plan;
 use crate::model::native::plan::Kernel;
 use crate::model::native::units::count;
