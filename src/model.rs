@@ -3,6 +3,7 @@
 pub mod denormals;
 pub mod watchdog;
 pub mod backend;
+pub mod params;
 pub mod onnx_ir;
 pub mod precision;
 pub mod native;

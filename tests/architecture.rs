@@ -19,10 +19,11 @@ const TOPS: [&str; 5] = ["ffi", "docs", "cli", "lib", "main"];
 /// Files outside `ffi` that may be unsafe: the choice of an instruction set, the floating-point mode, what is done at exit, the look at
 /// ONNX Runtime's library, products with smaller weights, the nodes of trees, the fences and the seat of a lane's models, the slots that two threads take turns on, result memory of the caller's, and pinning;
 /// of the benchmark the calls of the header, the loops that measure the core, and ONNX Runtime's own call.
-const UNSAFE: [&str; 20] = [
+const UNSAFE: [&str; 21] = [
     "src/cpu.rs",
     "src/model/denormals.rs",
     "src/model/exit.rs",
+    "src/model/params.rs",
     "src/model/runtime_check.rs",
     "src/model/native/half/wide.rs",
     "src/model/native/int8/vnni.rs",

@@ -8,6 +8,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::error::Result;
+use crate::model::params::Visit;
 use crate::model::watchdog::RunLimit;
 
 /// One tensor that a model reads or gives.
@@ -84,6 +85,9 @@ pub trait Backend: Send + Sync + fmt::Debug {
     fn carries(&self) -> &[Carry] {
         &[]
     }
+
+    /// Shows what the model reads and never changes, for who moves it; a foreign backend keeps its own.
+    fn params(&mut self, _visit: &mut Visit<'_>) {}
 
     /// Memory that the model holds, in bytes.
     fn memory_bytes(&self) -> usize;

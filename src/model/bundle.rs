@@ -1,6 +1,7 @@
 //! A bundle: a folder read once into bytes that we own, verified as a whole before it may serve.
 
 pub(super) mod files;
+mod pack;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use crate::model::reduction::{Reduced, Verified};
 use crate::model::stats;
 use crate::model::watchdog::{PATIENT_LIMIT, Patrol, RunLimit};
 use files::{read_file, read_listed, read_verified};
+use pack::pack;
 
 /// A member that is ready to run.
 #[derive(Debug)]
@@ -108,7 +110,8 @@ impl Bundle {
         let golden = Golden::read(&files.golden, &schema, &manifest.members, &manifest.output_names(), manifest.golden.1)?;
         let asked = |spec: &MemberSpec| Asked::of(spec, lock.as_ref(), choices);
         let members = verified(&manifest, &schema, &files.models, &golden, asked, allowed, limit);
-        let members = members.map_err(|error| if lock.is_some() { lock::blamed(error) } else { error })?;
+        let mut members = members.map_err(|error| if lock.is_some() { lock::blamed(error) } else { error })?;
+        pack(&mut members);
         let (needed, refuses_rows) = (needed_bits(&schema), refuses_rows(&schema, &members));
         Ok(Bundle { manifest: Arc::new(manifest), schema, schema_hash, digest, members, lock, needed, refuses_rows, path: path.to_owned() })
     }

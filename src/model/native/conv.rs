@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::matrix::{Lay, Matrix, Product, Walk};
 use super::simd::Work;
 use super::sums::Registers;
+use crate::model::params::Visit;
 
 /// A convolution over rows of channels.
 #[derive(Debug)]
@@ -41,8 +42,9 @@ impl Conv {
         if self.pads == (0, 0) { 0 } else { (self.pads.0 + self.rows + self.pads.1) * self.channels }
     }
 
-    pub(super) fn memory_bytes(&self) -> usize {
-        self.groups.iter().map(Matrix::memory_bytes).sum()
+    /// Shows its parameters.
+    pub(super) fn params(&mut self, visit: &mut Visit<'_>) {
+        self.groups.iter_mut().for_each(|group| group.params(visit));
     }
 }
 

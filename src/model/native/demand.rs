@@ -78,7 +78,7 @@ mod tests {
             Step::new(Kernel::Copy, (Place::Row(0), 6), (0, 6), true),
             Step::new(Kernel::Copy, (Place::Row(0), 6), (6, 6), true),
             Step::new(product, (Place::Scratch(0), 6), (12, SCORES), true),
-            Step::new(Kernel::Constant { op: Binary::Mul, constant: vec![0.5], first: false }, (Place::Scratch(12), SCORES), (21, SCORES), true),
+            Step::new(Kernel::Constant { op: Binary::Mul, constant: vec![0.5].into(), first: false }, (Place::Scratch(12), SCORES), (21, SCORES), true),
             Step::new(Kernel::Masked(Mask::new(&(0..9).map(hidden).collect::<Vec<_>>())), (Place::Scratch(21), SCORES), (30, SCORES), true),
         ];
         demand(&mut steps, std::iter::once((Place::Scratch(30 + asked.start * 3), asked.len() * 3)), 39);

@@ -6,6 +6,7 @@ use super::matrix::{Lay, Matrix, Product, Walk};
 use super::simd::Level;
 use super::sums::Registers;
 use crate::error::Result;
+use crate::model::params::Visit;
 use crate::model::precision::Precision;
 
 /// What rows are multiplied with.
@@ -89,11 +90,12 @@ impl Factor {
         }
     }
 
-    pub(super) fn memory_bytes(&self) -> usize {
+    /// Shows its parameters.
+    pub(super) fn params(&mut self, visit: &mut Visit<'_>) {
         match self {
-            Factor::F32(matrix) => matrix.memory_bytes(),
-            Factor::Fp16(matrix) => matrix.memory_bytes(),
-            Factor::Int8(matrix) => matrix.memory_bytes(),
+            Factor::F32(matrix) => matrix.params(visit),
+            Factor::Fp16(matrix) => matrix.params(visit),
+            Factor::Int8(matrix) => matrix.params(visit),
         }
     }
 

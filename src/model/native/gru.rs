@@ -8,6 +8,7 @@ use super::matrix::{Lay, Matrix};
 use super::recurrent::{Initial, Size, begin, know, project};
 use super::simd::Work;
 use super::sums::{Four, PANEL, Registers, Sums, ZEROS};
+use crate::model::params::Visit;
 
 /// Gates of a unit in the projection, in the order of the weights: update, reset, candidate.
 pub(super) const GATES: usize = 3;
@@ -51,8 +52,12 @@ impl Gru {
         self.input.room_len().max(self.early.room_len()).max(self.candidate.room_len())
     }
 
-    pub(super) fn memory_bytes(&self) -> usize {
-        self.input.memory_bytes() + self.early.memory_bytes() + self.candidate.memory_bytes() + self.hidden.memory_bytes()
+    /// Shows its parameters.
+    pub(super) fn params(&mut self, visit: &mut Visit<'_>) {
+        self.input.params(visit);
+        self.early.params(visit);
+        self.candidate.params(visit);
+        self.hidden.params(visit);
     }
 }
 

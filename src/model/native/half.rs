@@ -13,6 +13,7 @@ use super::simd::{Level, Work};
 use super::sums::{MOST_ROWS, PANEL, Registers};
 use super::unable;
 use crate::error::Result;
+use crate::model::params::{Params, Visit};
 
 /// Weights of one input for 16 outputs, as bits.
 #[derive(Clone, Copy, Debug)]
@@ -29,8 +30,8 @@ type Sums = [Block; PANEL];
 pub(super) struct Half {
     inputs: usize,
     outputs: usize,
-    panels: Vec<Panel>,
-    bias: Vec<Block>,
+    panels: Params<Panel>,
+    bias: Params<Block>,
     #[cfg(target_arch = "x86_64")]
     wide: Option<Wide>,
 }
@@ -94,7 +95,7 @@ impl Half {
         Ok(Half {
             inputs,
             outputs,
-            panels,
+            panels: panels.into(),
             bias: (0..count * PANEL).map(bias).collect(),
             #[cfg(target_arch = "x86_64")]
             wide: level.wide(),
@@ -109,8 +110,10 @@ impl Half {
         self.outputs
     }
 
-    pub(super) fn memory_bytes(&self) -> usize {
-        size_of_val(self.panels.as_slice()) + size_of_val(self.bias.as_slice())
+    /// Shows its parameters.
+    pub(super) fn params(&mut self, visit: &mut Visit<'_>) {
+        visit(&mut self.panels);
+        visit(&mut self.bias);
     }
 
     /// All rows times the weights.

@@ -19,6 +19,7 @@ use super::simd::{Level, Work};
 use super::sums::{MOST_ROWS, PANEL, Registers};
 use super::unable;
 use crate::error::Result;
+use crate::model::params::{Params, Visit};
 
 /// Inputs whose products are added at once.
 pub(super) const QUAD: usize = 4;
@@ -54,14 +55,14 @@ const ROUND: f32 = 12_582_912.0;
 pub(super) struct Int8 {
     inputs: usize,
     outputs: usize,
-    panels: Vec<Panel>,
+    panels: Params<Panel>,
     /// What takes the offset of a row's bytes back.
-    starts: Vec<Ints>,
+    starts: Params<Ints>,
     /// Of each output.
-    scales: Vec<Block>,
-    bias: Vec<Block>,
+    scales: Params<Block>,
+    bias: Params<Block>,
     /// One over the range of each input; zeros fill the last block.
-    factors: Vec<Block>,
+    factors: Params<Block>,
     /// Rows are rounded to two bytes a value.
     fine: bool,
     #[cfg(target_arch = "x86_64")]
@@ -168,9 +169,13 @@ impl Int8 {
         self.factors.len() * (WIDTH / QUAD)
     }
 
-    pub(super) fn memory_bytes(&self) -> usize {
-        let sums = size_of_val(self.starts.as_slice()) + size_of_val(self.scales.as_slice()) + size_of_val(self.bias.as_slice());
-        size_of_val(self.panels.as_slice()) + sums + size_of_val(self.factors.as_slice())
+    /// Shows its parameters.
+    pub(super) fn params(&mut self, visit: &mut Visit<'_>) {
+        visit(&mut self.factors);
+        visit(&mut self.panels);
+        visit(&mut self.starts);
+        visit(&mut self.scales);
+        visit(&mut self.bias);
     }
 
     /// All rows times the weights.

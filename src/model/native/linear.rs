@@ -8,14 +8,15 @@ use super::sums::Registers;
 use super::{faulty, shown, unable};
 use crate::error::Result;
 use crate::model::onnx_ir::{Node, Tensor};
+use crate::model::params::{Params, Visit};
 
 /// A linear layer.
 #[derive(Debug)]
 pub(super) struct Linear {
     inputs: usize,
     /// Row-major, one row of whole chunks a score.
-    weights: Vec<Chunk>,
-    bias: Vec<f64>,
+    weights: Params<Chunk>,
+    bias: Params<f64>,
     alpha: f64,
     link: Link,
 }
@@ -31,7 +32,7 @@ impl Linear {
             return Err(faulty(format!("{what} has a weight that is not finite")));
         }
         let weights = weights.chunks_exact(inputs.max(1)).flat_map(chunked).collect();
-        Ok(Linear { inputs, weights, bias, alpha, link: Link::NONE })
+        Ok(Linear { inputs, weights, bias: bias.into(), alpha, link: Link::NONE })
     }
 
     /// The same with a function of its scores.
@@ -51,10 +52,9 @@ impl Linear {
     }
 
     /// The second score alone.
-    fn second(mut self) -> Linear {
-        self.weights.drain(..self.weights.len() / 2);
-        self.bias.remove(0);
-        self
+    fn second(self) -> Linear {
+        let weights = self.weights[self.weights.len() / 2..].to_vec().into();
+        Linear { weights, bias: self.bias[1..].to_vec().into(), ..self }
     }
 
     /// How many values it gives.
@@ -67,8 +67,10 @@ impl Linear {
         format!("{} output{many} of {} inputs", self.outputs(), self.inputs)
     }
 
-    pub(super) fn memory_bytes(&self) -> usize {
-        size_of_val(self.weights.as_slice()) + self.bias.len() * 8
+    /// Shows its parameters.
+    pub(super) fn params(&mut self, visit: &mut Visit<'_>) {
+        visit(&mut self.weights);
+        visit(&mut self.bias);
     }
 }
 
@@ -84,7 +86,7 @@ impl Work for LinearRun<'_> {
     #[inline(always)]
     fn run<R: Registers>(self) {
         let Linear { inputs, weights, bias, alpha, link } = self.linear;
-        let (mut rest, chunks) = (weights.as_slice(), inputs.div_ceil(LANES));
+        let (mut rest, chunks) = (&weights[..], inputs.div_ceil(LANES));
         let scores = self.to.len().saturating_sub(bias.len());
         for (score, bias) in self.to[scores..].iter_mut().zip(bias) {
             let (weights, next) = rest.split_at(chunks);

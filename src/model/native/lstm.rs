@@ -8,6 +8,7 @@ use super::matrix::{Lay, Matrix};
 use super::recurrent::{Initial, Size, begin, know, project};
 use super::simd::Work;
 use super::sums::{Four, PANEL, Registers, Sums};
+use crate::model::params::Visit;
 
 /// Gates of a unit, in the order of the weights: input, output, forget, cell. They make a panel.
 pub(super) const GATES: usize = PANEL;
@@ -46,8 +47,12 @@ impl Lstm {
         self.input.room_len().max(self.state.room_len())
     }
 
-    pub(super) fn memory_bytes(&self) -> usize {
-        self.input.memory_bytes() + self.state.memory_bytes() + self.hidden.memory_bytes() + self.cell.memory_bytes()
+    /// Shows its parameters.
+    pub(super) fn params(&mut self, visit: &mut Visit<'_>) {
+        self.input.params(visit);
+        self.state.params(visit);
+        self.hidden.params(visit);
+        self.cell.params(visit);
     }
 }
 

@@ -8,6 +8,7 @@ use std::ops::Range;
 
 use super::simd::Work;
 use super::sums::Registers;
+use crate::model::params::{Params, Visit};
 
 /// What becomes of one value: itself plus a term, or another value in its place.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -45,9 +46,9 @@ impl Cell {
 #[derive(Debug)]
 pub(super) struct Mask {
     /// All bits where a cell is seen, else none: a choice by a jump would cost more than all else.
-    seen: Vec<u32>,
+    seen: Params<u32>,
     /// Terms of cells that are seen, what the others become.
-    values: Vec<f32>,
+    values: Params<f32>,
 }
 
 impl Mask {
@@ -83,8 +84,10 @@ impl Mask {
         }
     }
 
-    pub(super) fn memory_bytes(&self) -> usize {
-        (self.seen.len() + self.values.len()) * 4
+    /// Shows its parameters.
+    pub(super) fn params(&mut self, visit: &mut Visit<'_>) {
+        visit(&mut self.seen);
+        visit(&mut self.values);
     }
 }
 

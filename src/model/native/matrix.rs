@@ -8,6 +8,7 @@ use super::simd::Work;
 use super::sums::{Four, MOST, MOST_ROWS, PANEL, Panel, Registers, Sums, Tile, ZEROS, add};
 use super::{faulty, unable};
 use crate::error::Result;
+use crate::model::params::{Params, Visit};
 
 /// Weights in the order in which they are read: panel by panel of 64 outputs, and in a panel input by input. The outputs behind the
 /// last whole panel are the rest, the last block of which is filled with zeros.
@@ -15,9 +16,9 @@ use crate::error::Result;
 pub(super) struct Matrix {
     inputs: usize,
     outputs: usize,
-    panels: Vec<Panel>,
-    rest: Vec<Weights>,
-    bias: Vec<Weights>,
+    panels: Params<Panel>,
+    rest: Params<Weights>,
+    bias: Params<Weights>,
 }
 
 /// Most blocks of weights of one layer: 1 GiB.
@@ -44,7 +45,7 @@ impl Matrix {
             rest: (0..inputs).flat_map(|input| (whole * PANEL..blocks(outputs)).map(move |block| of_input(block, input))).collect(),
             bias: (0..blocks(outputs)).map(|block| filled(block, &bias)).collect(),
         };
-        let all = matrix.panels.as_flattened().iter().chain(&matrix.rest).chain(&matrix.bias);
+        let all = matrix.panels.as_flattened().iter().chain(&*matrix.rest).chain(&*matrix.bias);
         if !all.flat_map(|block| block.0).all(f32::is_finite) {
             return Err(faulty(format!("{what} has a weight that is not finite")));
         }
@@ -127,8 +128,11 @@ impl Matrix {
         sums
     }
 
-    pub(super) fn memory_bytes(&self) -> usize {
-        size_of_val(self.panels.as_slice()) + size_of_val(self.rest.as_slice()) + size_of_val(self.bias.as_slice())
+    /// Shows its parameters.
+    pub(super) fn params(&mut self, visit: &mut Visit<'_>) {
+        visit(&mut self.panels);
+        visit(&mut self.rest);
+        visit(&mut self.bias);
     }
 }
 

@@ -3,14 +3,15 @@
 use super::lanes::{LANES, Lanes, reduce};
 use super::simd::Work;
 use super::sums::Registers;
+use crate::model::params::{Params, Visit};
 
 /// `LayerNormalization` over rows.
 #[derive(Debug)]
 pub(super) struct LayerNorm {
     /// One a column.
-    pub(super) scale: Vec<f32>,
+    pub(super) scale: Params<f32>,
     /// One a column.
-    pub(super) bias: Vec<f32>,
+    pub(super) bias: Params<f32>,
     pub(super) epsilon: f32,
 }
 
@@ -29,6 +30,12 @@ impl Work for Normalize<'_> {
 }
 
 impl LayerNorm {
+    /// Shows its parameters.
+    pub(super) fn params(&mut self, visit: &mut Visit<'_>) {
+        visit(&mut self.scale);
+        visit(&mut self.bias);
+    }
+
     /// Mean and spread in f64 by the canonical lanes, each value rounded once.
     #[inline(always)]
     fn apply(&self, from: &[f32], to: &mut [f32]) {
@@ -64,11 +71,17 @@ fn sum(values: &[f32], of: impl Fn(f64) -> f64) -> f64 {
 /// `BatchNormalization` with the statistics of the training: a factor and a term for each column.
 #[derive(Debug)]
 pub(super) struct Affine {
-    pub(super) factor: Vec<f32>,
-    pub(super) term: Vec<f32>,
+    pub(super) factor: Params<f32>,
+    pub(super) term: Params<f32>,
 }
 
 impl Affine {
+    /// Shows its parameters.
+    pub(super) fn params(&mut self, visit: &mut Visit<'_>) {
+        visit(&mut self.factor);
+        visit(&mut self.term);
+    }
+
     pub(super) fn apply(&self, from: &[f32], to: &mut [f32]) {
         let columns = self.factor.len();
         for (from, to) in from.chunks_exact(columns).zip(to.chunks_exact_mut(columns)) {
@@ -85,7 +98,7 @@ mod tests {
 
     #[test]
     fn a_row_is_centred_and_scaled() {
-        let norm = LayerNorm { scale: vec![1.0, 2.0, 1.0, 1.0], bias: vec![0.0, 0.0, 0.5, 0.0], epsilon: 0.0 };
+        let norm = LayerNorm { scale: vec![1.0, 2.0, 1.0, 1.0].into(), bias: vec![0.0, 0.0, 0.5, 0.0].into(), epsilon: 0.0 };
         let mut to = [f32::NAN; 8];
         norm.apply(&[1.0, 3.0, 1.0, 3.0, 3.0e38, -3.0e38, 3.0e38, -3.0e38], &mut to);
         assert_eq!(to, [-1.0, 2.0, -0.5, 1.0, 1.0, -2.0, 1.5, -1.0]);

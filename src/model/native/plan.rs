@@ -23,6 +23,7 @@ use super::units::{Units, unit};
 use crate::error::Result;
 use crate::model::backend::{Ahead, Backend, Carry, Instance, Port};
 use crate::model::denormals;
+use crate::model::params::{Params, Visit};
 use crate::model::precision::Precision;
 use crate::model::watchdog::RunLimit;
 use crate::types::prediction::backend;
@@ -70,7 +71,7 @@ pub(super) enum Kernel {
     },
     Constant {
         op: Binary,
-        constant: Vec<f32>,
+        constant: Params<f32>,
         first: bool,
     },
     Binary {
@@ -80,11 +81,11 @@ pub(super) enum Kernel {
     },
     /// The values at these places, and `fill` for places that are not there.
     Pick {
-        index: Vec<u32>,
+        index: Params<u32>,
         fill: f32,
     },
     /// These values.
-    Stored(Vec<f32>),
+    Stored(Params<f32>),
     /// Where what is read is not 0 the one, elsewhere the other.
     Select {
         yes: Place,
@@ -126,6 +127,27 @@ impl Kernel {
         }
     }
 
+    /// Shows what a run reads and never changes.
+    fn params(&mut self, visit: &mut Visit<'_>) {
+        match self {
+            Kernel::Linear(linear) => linear.params(visit),
+            Kernel::Trees(trees) => trees.params(visit),
+            Kernel::Scaler(scaler) => scaler.params(visit),
+            Kernel::Constant { constant, .. } => visit(constant),
+            Kernel::Pick { index, .. } => visit(index),
+            Kernel::Stored(values) => visit(values),
+            Kernel::Dense { matrix, .. } => matrix.params(visit),
+            Kernel::Conv(conv) => conv.params(visit),
+            Kernel::Lstm(lstm) => lstm.params(visit),
+            Kernel::Gru(gru) => gru.params(visit),
+            Kernel::LayerNorm(norm) => norm.params(visit),
+            Kernel::Masked(mask) => mask.params(visit),
+            Kernel::Affine(affine) => affine.params(visit),
+            Kernel::Copy | Kernel::Normalizer(_) | Kernel::Unary(_) | Kernel::Transform { .. } | Kernel::Binary { .. } => {}
+            Kernel::Select { .. } | Kernel::Activation(_) | Kernel::Softmax { .. } | Kernel::Pairs { .. } | Kernel::Pool(_) => {}
+        }
+    }
+
     /// How many multiplications and additions a run takes, of the kernels whose number is not that of their values.
     pub(super) fn cost(&self) -> u64 {
         let product = |factors: &[usize]| factors.iter().fold(1_u64, |product, factor| product.saturating_mul(*factor as u64));
@@ -155,12 +177,15 @@ pub(super) struct Step {
     pub(super) flushed: bool,
     /// The units of the result that some output asks for; `None` for all.
     pub(super) wanted: Option<Units>,
+    /// Bytes of its parameters.
+    pub(super) params_len: usize,
 }
 
 impl Step {
-    pub(super) fn new(kernel: Kernel, (from, from_width): (Place, usize), (at, width): (usize, usize), flushed: bool) -> Step {
-        let unit = unit(&kernel, from_width, width);
-        Step { kernel, from, from_width, at, width, unit, flushed, wanted: None }
+    pub(super) fn new(mut kernel: Kernel, (from, from_width): (Place, usize), (at, width): (usize, usize), flushed: bool) -> Step {
+        let (unit, mut params_len) = (unit(&kernel, from_width, width), 0);
+        kernel.params(&mut |params| params_len += params.room());
+        Step { kernel, from, from_width, at, width, unit, flushed, wanted: None, params_len }
     }
 
     /// Where it reads.
@@ -230,23 +255,8 @@ impl Step {
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
-        let own = match &self.kernel {
-            Kernel::Linear(linear) => linear.memory_bytes(),
-            Kernel::Trees(trees) => trees.memory_bytes(),
-            Kernel::Scaler(scaler) => (scaler.offset.len() + scaler.scale.len()) * 4,
-            Kernel::Constant { constant, .. } => constant.len() * 4,
-            Kernel::Pick { index, .. } => index.len() * 4,
-            Kernel::Stored(values) => values.len() * 4,
-            Kernel::Dense { matrix, .. } => matrix.memory_bytes(),
-            Kernel::Conv(conv) => conv.memory_bytes(),
-            Kernel::Lstm(lstm) => lstm.memory_bytes(),
-            Kernel::Gru(gru) => gru.memory_bytes(),
-            Kernel::LayerNorm(norm) => (norm.scale.len() + norm.bias.len()) * 4,
-            Kernel::Masked(mask) => mask.memory_bytes(),
-            Kernel::Affine(affine) => (affine.factor.len() + affine.term.len()) * 4,
-            _ => 0,
-        };
-        size_of::<Step>() + own
+        let about = if let Kernel::Trees(trees) = &self.kernel { trees.about_bytes() } else { 0 };
+        size_of::<Step>() + self.params_len + about
     }
 }
 
@@ -349,6 +359,10 @@ impl Backend for Plan {
 
     fn outputs(&self) -> &[Port] {
         &self.ports
+    }
+
+    fn params(&mut self, visit: &mut Visit<'_>) {
+        self.steps.iter_mut().for_each(|step| step.kernel.params(visit));
     }
 
     fn output_width(&self) -> usize {

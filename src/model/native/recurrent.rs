@@ -8,6 +8,7 @@ use super::factor::{Factor, Rows};
 use super::matrix::Lay;
 use super::plan::{Place, read};
 use super::sums::Registers;
+use crate::model::params::{Params, Visit};
 
 /// The size of a layer over a window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +32,7 @@ impl Size {
 #[derive(Debug)]
 pub(super) enum Initial {
     /// These numbers; empty for zeros.
-    Stored(Vec<f32>),
+    Stored(Params<f32>),
     /// What lies here when the layer runs.
     At(Place),
 }
@@ -60,8 +61,11 @@ impl Initial {
         }
     }
 
-    pub(super) fn memory_bytes(&self) -> usize {
-        4 * self.stored().map_or(0, <[f32]>::len)
+    /// Shows its parameters.
+    pub(super) fn params(&mut self, visit: &mut Visit<'_>) {
+        if let Initial::Stored(values) = self {
+            visit(values);
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Steps that work value by value on a row: scaling, normalising, arithmetic.
 
 use super::scores;
+use crate::model::params::{Params, Visit};
 
 /// A function of one value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,13 +138,19 @@ impl Norm {
 }
 
 /// `Scaler`: (x - offset) * scale; both as long as the row.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Scaler {
-    pub(super) offset: Vec<f32>,
-    pub(super) scale: Vec<f32>,
+    pub(super) offset: Params<f32>,
+    pub(super) scale: Params<f32>,
 }
 
 impl Scaler {
+    /// Shows its parameters.
+    pub(super) fn params(&mut self, visit: &mut Visit<'_>) {
+        visit(&mut self.offset);
+        visit(&mut self.scale);
+    }
+
     pub(super) fn apply(&self, from: &[f32], to: &mut [f32]) {
         let factors = self.offset.iter().zip(&self.scale);
         for ((to, from), (offset, scale)) in to.iter_mut().zip(from).zip(factors) {

@@ -41,6 +41,7 @@ use super::sums::Registers;
 use super::{shown, unable};
 use crate::error::Result;
 use crate::model::onnx_ir::Node as GraphNode;
+use crate::model::params::Visit;
 
 use chain::padded;
 use fast::Fast;
@@ -158,13 +159,22 @@ impl Trees {
         format!("{trees}, depth {}, {}, {}{missing}", self.about.depth, count(self.about.nodes, "node"), self.about.comparisons)
     }
 
-    pub(super) fn memory_bytes(&self) -> usize {
-        let way = match &self.way {
-            Way::Plain(plain) => plain.memory_bytes(),
-            Way::Fast(fast) => fast.memory_bytes(),
-            Way::Both(fast, plain) => fast.memory_bytes() + plain.memory_bytes(),
-        };
-        way + self.sum.memory_bytes() + size_of_val(self.about.thresholds.as_slice())
+    /// Shows its parameters.
+    pub(super) fn params(&mut self, visit: &mut Visit<'_>) {
+        match &mut self.way {
+            Way::Plain(plain) => plain.params(visit),
+            Way::Fast(fast) => fast.params(visit),
+            Way::Both(fast, plain) => {
+                fast.params(visit);
+                plain.params(visit);
+            }
+        }
+        self.sum.params(visit);
+    }
+
+    /// Bytes of what people are told.
+    pub(super) fn about_bytes(&self) -> usize {
+        size_of_val(self.about.thresholds.as_slice())
     }
 }
 

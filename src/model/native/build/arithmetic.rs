@@ -87,7 +87,7 @@ impl<'a> Builder<'a> {
         let value = value.seen(expanded);
         let value = if value.view.is_dense() { value } else { self.ordered(&value)? };
         let constant = constant_for(values, &tensor.dims, &value.view)?;
-        let kernel = if op == Binary::Add { self.with_term(constant) } else { Kernel::Constant { op, constant, first } };
+        let kernel = if op == Binary::Add { self.with_term(constant) } else { Kernel::Constant { op, constant: constant.into(), first } };
         self.push_as(kernel, &value, value.view.clone())
     }
 
@@ -97,7 +97,7 @@ impl<'a> Builder<'a> {
             let cells: Vec<Cell> = constant.into_iter().map(Cell::added).collect();
             return Kernel::Masked(Mask::new(&cells));
         }
-        Kernel::Constant { op: Binary::Add, constant, first: false }
+        Kernel::Constant { op: Binary::Add, constant: constant.into(), first: false }
     }
 
     /// `Pow` by one stored number.
@@ -151,7 +151,7 @@ impl<'a> Builder<'a> {
     fn push_stored(&mut self, values: Vec<f32>, dims: &[usize]) -> Result<Slot> {
         self.claim(self.next, values.len())?;
         let nothing = Slot::plain(Place::Scratch(0), vec![0]);
-        self.push(Kernel::Stored(values), &nothing, dims.to_vec())
+        self.push(Kernel::Stored(values.into()), &nothing, dims.to_vec())
     }
 
     /// A value where the condition is what it is said to be, elsewhere the stored one.

@@ -20,7 +20,7 @@ impl<'a> Builder<'a> {
         let (steps, seen, scale) = (*steps, *seen, attrs::float(node, "scale", 1.0 / (*width as f32).sqrt())?);
         let turned = keys.seen(keys.view.permuted(&[0, 1, 3, 2]));
         let scores = self.pair(&queries, &turned, &what)?;
-        let mut scores = self.push(Kernel::Constant { op: Binary::Mul, constant: vec![scale], first: false }, &scores, scores.shape().to_vec())?;
+        let mut scores = self.push(Kernel::Constant { op: Binary::Mul, constant: vec![scale].into(), first: false }, &scores, scores.shape().to_vec())?;
         for (values, dims) in self.masks(node, steps, seen)? {
             if shape::broadcast(scores.shape(), &dims, &what)? != scores.shape() {
                 return Err(unable(format!("{what} with a mask of dimensions {dims:?} for scores of {:?}", scores.shape())));

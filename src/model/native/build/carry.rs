@@ -90,7 +90,7 @@ impl<'a> Builder<'a> {
     /// The first state of a layer: where layers carry theirs, it comes in behind the row.
     pub(super) fn carried(&mut self, layer: &str, input: usize, stored: Vec<f32>, hidden: usize) -> Initial {
         if self.states.carried != Carried::Layers {
-            return Initial::Stored(stored);
+            return Initial::Stored(stored.into());
         }
         let name = format!("{layer}.{}", if input == 5 { "h" } else { "c" });
         let at = self.input_width;

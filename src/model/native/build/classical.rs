@@ -93,7 +93,7 @@ impl<'a> Builder<'a> {
                 values => Err(faulty(format!("Scaler has {} values in {name} for {} columns", values.len(), row.width()))),
             }
         };
-        let scaler = Scaler { offset: columns("offset", 0.0)?, scale: columns("scale", 1.0)? };
+        let scaler = Scaler { offset: columns("offset", 0.0)?.into(), scale: columns("scale", 1.0)?.into() };
         let slot = self.push(Kernel::Scaler(scaler), row, row.shape().to_vec())?;
         self.name(node, 0, slot);
         Ok(())

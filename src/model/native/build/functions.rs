@@ -93,7 +93,7 @@ impl<'a> Builder<'a> {
         let scale = self.columns(node, 1, columns)?;
         let bias = if node.inputs.get(2).is_some_and(|name| !name.is_empty()) { self.columns(node, 2, columns)? } else { vec![0.0; columns] };
         let epsilon = attrs::float(node, "epsilon", 1e-5)?;
-        self.push(Kernel::LayerNorm(LayerNorm { scale, bias, epsilon }), &value, value.shape().to_vec())
+        self.push(Kernel::LayerNorm(LayerNorm { scale: scale.into(), bias: bias.into(), epsilon }), &value, value.shape().to_vec())
     }
 
     /// Along the channels, which are axis 1, with the statistics of the training.

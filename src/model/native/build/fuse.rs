@@ -58,7 +58,7 @@ mod tests {
     }
 
     fn plus(constant: &[f32], from: usize, at: usize) -> Step {
-        step(Kernel::Constant { op: Binary::Add, constant: constant.to_vec(), first: false }, from, at)
+        step(Kernel::Constant { op: Binary::Add, constant: constant.to_vec().into(), first: false }, from, at)
     }
 
     #[test]
@@ -78,7 +78,13 @@ mod tests {
             (vec![layer(0, 1), relu(0, 3)], 2),
             (vec![layer(0, 1), plus(&[1.0, 2.0, f32::INFINITY], 0, 3)], 3),
             (vec![layer(0, 2), Step::new(Kernel::Activation(Activation::Relu), (Place::Scratch(0), 6), (6, 6), true)], 6),
-            (vec![layer(0, 2), Step::new(Kernel::Constant { op: Binary::Add, constant: vec![1.0; 6], first: false }, (Place::Scratch(0), 6), (6, 6), true)], 6),
+            (
+                vec![
+                    layer(0, 2),
+                    Step::new(Kernel::Constant { op: Binary::Add, constant: vec![1.0; 6].into(), first: false }, (Place::Scratch(0), 6), (6, 6), true),
+                ],
+                6,
+            ),
         ];
         for (mut steps, place) in cases {
             let count = steps.len();

@@ -218,7 +218,7 @@ impl<'a> Builder<'a> {
         let pads: Vec<(usize, usize)> = order.iter().map(|axis| pads[*axis]).collect();
         let index = surrounded(&from, &pads);
         let read = value.seen(View::plain(vec![value.view.span()]));
-        let slot = self.push(Kernel::Pick { index, fill }, &read, shape)?;
+        let slot = self.push(Kernel::Pick { index: index.into(), fill }, &read, shape)?;
         let back: Vec<usize> = (0..order.len()).map(|axis| order.iter().position(|from| *from == axis).unwrap_or(axis)).collect();
         self.name(node, 0, slot.seen(slot.view.permuted(&back)));
         Ok(())

@@ -5,6 +5,7 @@ use super::super::simd::Wide;
 use super::crown::{Columns, Crown, Keys, LEVELS, Row, SIDE, Thresholds, columns, load};
 use super::ordinal::{NEVER, threshold};
 use super::plain::Plain;
+use crate::model::params::{Params, Visit};
 
 /// Unless trees have at most four levels, the places for branches are at most this many times the branches.
 const MOST_PLACES: usize = 4;
@@ -18,7 +19,7 @@ pub(super) struct Blocks {
     /// Per level of blocks, as many blocks as the exits above.
     levels: Vec<Level>,
     /// What leaves hold, by exit of the last level.
-    leaves: Vec<f32>,
+    leaves: Params<f32>,
     columns: usize,
 }
 
@@ -26,8 +27,8 @@ pub(super) struct Blocks {
 /// root on.
 #[derive(Debug)]
 struct Level {
-    thresholds: Vec<Thresholds>,
-    columns: Vec<Columns>,
+    thresholds: Params<Thresholds>,
+    columns: Params<Columns>,
 }
 
 /// Where the lowest three levels begin in a block.
@@ -99,9 +100,14 @@ impl Blocks {
         }
     }
 
-    pub(super) fn memory_bytes(&self) -> usize {
-        let level = |level: &Level| size_of_val(level.thresholds.as_slice()) + size_of_val(level.columns.as_slice());
-        self.crown.memory_bytes() + self.levels.iter().map(level).sum::<usize>() + self.leaves.len() * 4
+    /// Shows its parameters.
+    pub(super) fn params(&mut self, visit: &mut Visit<'_>) {
+        self.crown.params(visit);
+        for level in &mut self.levels {
+            visit(&mut level.thresholds);
+            visit(&mut level.columns);
+        }
+        visit(&mut self.leaves);
     }
 }
 
@@ -111,7 +117,7 @@ const NOWHERE: u32 = u32::MAX;
 impl Level {
     /// A block for each exit, and the node below each of theirs.
     fn new(plain: &Plain, above: &[u32]) -> (Level, Vec<u32>) {
-        let mut level = Level { thresholds: vec![Thresholds([NEVER; SIDE]); above.len()], columns: vec![[0; SIDE]; above.len()] };
+        let mut level = Level { thresholds: vec![Thresholds([NEVER; SIDE]); above.len()].into(), columns: vec![[0; SIDE]; above.len()].into() };
         let mut exits = vec![NOWHERE; above.len() * SIDE];
         for (block, at) in above.iter().enumerate().filter(|(_, at)| **at != NOWHERE) {
             level.fill(plain, block, *at, 1, &mut exits);

@@ -10,6 +10,7 @@ use std::collections::VecDeque;
 
 use super::ordinal::{ordinal, threshold};
 use super::plain::Plain;
+use crate::model::params::{Params, Visit};
 
 /// How many trees descend side by side: as many as keep their places in registers.
 const GROUP: usize = 8;
@@ -27,16 +28,16 @@ struct Line([u64; LINE]);
 #[derive(Debug)]
 pub(super) struct Chain {
     /// For every branch both children are in here, for every leaf its own place; every column is one of the row or the one behind.
-    lines: Vec<Line>,
+    lines: Params<Line>,
     columns: usize,
     /// How many of a node's bits are its column.
     column_bits: u32,
     /// Where a descent begins, one after the other.
-    starts: Vec<u32>,
+    starts: Params<u32>,
     /// Which tree the descents of a group belong to; those that fill the last group are behind all trees.
-    order: Vec<u32>,
+    order: Params<u32>,
     /// The steps of each group.
-    steps: Vec<u32>,
+    steps: Params<u32>,
 }
 
 /// What descents begin with.
@@ -76,7 +77,7 @@ impl Chain {
         let mut steps: Vec<u32> = depths.map(|depth| depth.saturating_sub(plan.above)).collect();
         steps.resize(padded / GROUP, 0);
         let order = plan.order.iter().copied().chain(trees as u32..padded as u32).collect();
-        Some(Chain { lines: nodes.lines(), columns: plan.columns, column_bits, starts, order, steps })
+        Some(Chain { lines: nodes.lines(), columns: plan.columns, column_bits, starts, order, steps: steps.into() })
     }
 
     /// How many values of scratch memory it needs.
@@ -140,8 +141,12 @@ impl Chain {
         }
     }
 
-    pub(super) fn memory_bytes(&self) -> usize {
-        size_of_val(self.lines.as_slice()) + (self.starts.len() + self.order.len() + self.steps.len()) * 4
+    /// Shows its parameters.
+    pub(super) fn params(&mut self, visit: &mut Visit<'_>) {
+        visit(&mut self.starts);
+        visit(&mut self.order);
+        visit(&mut self.steps);
+        visit(&mut self.lines);
     }
 }
 
@@ -201,7 +206,7 @@ impl Nodes<'_> {
         Some(u64::from(value) << 32 | u64::from(first << self.column_bits) | column as u64)
     }
 
-    fn lines(&self) -> Vec<Line> {
+    fn lines(&self) -> Params<Line> {
         let (whole, rest) = self.nodes.as_chunks::<LINE>();
         let mut last = [0; LINE];
         last[..rest.len()].copy_from_slice(rest);

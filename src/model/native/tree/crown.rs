@@ -11,6 +11,7 @@ use std::arch::x86_64::{
 use super::super::simd::Wide;
 use super::ordinal::{NEVER, ordinal, threshold};
 use super::plain::Plain;
+use crate::model::params::{Params, Visit};
 
 /// Trees side by side.
 pub(super) const SIDE: usize = 16;
@@ -89,8 +90,8 @@ pub(super) struct Crown {
     _wide: Wide,
     levels: u32,
     /// Group by group of 16 trees, level by level, node by node.
-    thresholds: Vec<Thresholds>,
-    columns: Vec<Columns>,
+    thresholds: Params<Thresholds>,
+    columns: Params<Columns>,
 }
 
 impl Crown {
@@ -98,7 +99,8 @@ impl Crown {
     pub(super) fn new(plain: &Plain, roots: &[u32], levels: u32, wide: Wide, nowhere: u32) -> (Crown, Vec<u32>) {
         let nodes = (1 << levels) - 1;
         let groups = roots.len().div_ceil(SIDE);
-        let mut crown = Crown { _wide: wide, levels, thresholds: vec![Thresholds([NEVER; SIDE]); groups * nodes], columns: vec![[0; SIDE]; groups * nodes] };
+        let mut crown =
+            Crown { _wide: wide, levels, thresholds: vec![Thresholds([NEVER; SIDE]); groups * nodes].into(), columns: vec![[0; SIDE]; groups * nodes].into() };
         let mut exits = vec![nowhere; (groups * SIDE) << levels];
         for (tree, root) in roots.iter().enumerate() {
             crown.fill(plain, tree, *root, (0, 0), &mut exits);
@@ -157,8 +159,10 @@ impl Crown {
         }
     }
 
-    pub(super) fn memory_bytes(&self) -> usize {
-        size_of_val(self.thresholds.as_slice()) + size_of_val(self.columns.as_slice())
+    /// Shows its parameters.
+    pub(super) fn params(&mut self, visit: &mut Visit<'_>) {
+        visit(&mut self.thresholds);
+        visit(&mut self.columns);
     }
 }
 

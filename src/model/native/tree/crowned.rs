@@ -4,6 +4,7 @@ use super::super::simd::Wide;
 use super::chain::{Chain, NOWHERE, Plan, by_depth};
 use super::crown::{Crown, LEVELS};
 use super::plain::Plain;
+use crate::model::params::Visit;
 
 /// The tops of all trees, and what is left below their exits.
 #[derive(Debug)]
@@ -36,7 +37,9 @@ impl Crowned {
         self.chain.descend_from(row, rest, taken, reached);
     }
 
-    pub(super) fn memory_bytes(&self) -> usize {
-        self.crown.memory_bytes() + self.chain.memory_bytes()
+    /// Shows its parameters.
+    pub(super) fn params(&mut self, visit: &mut Visit<'_>) {
+        self.crown.params(visit);
+        self.chain.params(visit);
     }
 }

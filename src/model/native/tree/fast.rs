@@ -8,6 +8,7 @@ use super::chain::Chain;
 use super::crowned::Crowned;
 use super::plain::Plain;
 use super::ranks::Ranks;
+use crate::model::params::Visit;
 
 /// A layout for branches that compare with `<=`, and for rows whose missing values, if any, take the second child everywhere.
 #[derive(Debug)]
@@ -69,14 +70,15 @@ impl Fast {
         }
     }
 
-    pub(super) fn memory_bytes(&self) -> usize {
+    /// Shows its parameters.
+    pub(super) fn params(&mut self, visit: &mut Visit<'_>) {
         match self {
-            Fast::Ranks(ranks) => ranks.memory_bytes(),
-            Fast::Chain(chain) => chain.memory_bytes(),
+            Fast::Ranks(ranks) => ranks.params(visit),
+            Fast::Chain(chain) => chain.params(visit),
             #[cfg(target_arch = "x86_64")]
-            Fast::Crowned(crowned) => crowned.memory_bytes(),
+            Fast::Crowned(crowned) => crowned.params(visit),
             #[cfg(target_arch = "x86_64")]
-            Fast::Blocks(blocks) => blocks.memory_bytes(),
+            Fast::Blocks(blocks) => blocks.params(visit),
         }
     }
 }

@@ -33,7 +33,7 @@ pub(super) fn build(raw: &Raw, inputs: usize, level: Level) -> Result<Trees> {
     }
     let plain = Plain::new(block.nodes, places, depths);
     let about = about(raw, plain.depth(), plain.nodes.len());
-    let sum = Sum { leaves: leaves.into_leaves(raw.base.len()), aggregate: raw.aggregate, base: raw.base.clone(), link: raw.link };
+    let sum = Sum { leaves: leaves.into_leaves(raw.base.len()), aggregate: raw.aggregate, base: raw.base.clone().into(), link: raw.link };
     Ok(Trees::new(plain, inputs, level, sum, about))
 }
 
@@ -231,13 +231,13 @@ impl LeafTable {
     }
 
     fn into_leaves(self, targets: usize) -> Leaves {
-        let Some(of_trees) = self.targets else { return Leaves::Rows { targets, values: self.rows } };
+        let Some(of_trees) = self.targets else { return Leaves::Rows { targets, values: self.rows.into() } };
         let mut starts = vec![0_u32; targets + 1];
         of_trees.iter().for_each(|target| starts[target + 1] += 1);
         for target in 0..targets {
             starts[target + 1] += starts[target];
         }
-        Leaves::Single { starts }
+        Leaves::Single { starts: starts.into() }
     }
 }
 

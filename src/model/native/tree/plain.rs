@@ -1,6 +1,8 @@
 //! Nodes that can do everything: what rows with missing values take where branches say what becomes of those, and ensembles that
 //! nothing faster can run.
 
+use crate::model::params::{Params, Visit};
+
 /// The bit of [`Node::bits`] that a branch has and a leaf has not.
 pub(super) const BRANCH: u32 = 1 << 31;
 /// A missing value takes the first child.
@@ -48,12 +50,12 @@ const GROUP: usize = 16;
 /// An ensemble's trees, in the order in which they are summed.
 #[derive(Debug)]
 pub(super) struct Plain {
-    pub(super) nodes: Vec<Node>,
-    pub(super) roots: Vec<u32>,
+    pub(super) nodes: Params<Node>,
+    pub(super) roots: Params<u32>,
     /// The depth of each tree.
     pub(super) depths: Vec<u32>,
     /// The depth of the deepest tree of each group of roots.
-    steps: Vec<u32>,
+    steps: Params<u32>,
     /// Some node lets a missing value take its first child.
     pub(super) misses: bool,
     /// Some node compares for equality.
@@ -64,7 +66,7 @@ impl Plain {
     pub(super) fn new(nodes: Vec<Node>, roots: Vec<u32>, depths: Vec<u32>) -> Plain {
         let any = |bit: u32| nodes.iter().any(|node| node.bits & bit != 0);
         let steps = depths.chunks(GROUP).map(|group| group.iter().copied().max().unwrap_or(0)).collect();
-        Plain { misses: any(MISSING), equals: any(EQUAL), steps, nodes, roots, depths }
+        Plain { misses: any(MISSING), equals: any(EQUAL), steps, nodes: nodes.into(), roots: roots.into(), depths }
     }
 
     /// The depth of the deepest tree.
@@ -108,8 +110,10 @@ impl Plain {
         }
     }
 
-    pub(super) fn memory_bytes(&self) -> usize {
-        let words = self.roots.len() + self.depths.len() + self.steps.len();
-        size_of_val(self.nodes.as_slice()) + words * 4
+    /// Shows its parameters.
+    pub(super) fn params(&mut self, visit: &mut Visit<'_>) {
+        visit(&mut self.roots);
+        visit(&mut self.steps);
+        visit(&mut self.nodes);
     }
 }

@@ -12,6 +12,7 @@
 mod table;
 
 use super::ordinal::ordinal;
+use crate::model::params::{Params, Visit};
 
 /// Branches of a group, and thresholds that are compared at once.
 const GROUP: usize = 16;
@@ -52,16 +53,16 @@ struct Column {
 /// The branches of all trees by column and rank.
 #[derive(Debug)]
 pub(super) struct Ranks {
-    columns: Vec<Column>,
+    columns: Params<Column>,
     /// The highest threshold of each group, column by column, in blocks; a missing value is above that of the last group.
-    bounds: Vec<[u32; GROUP]>,
+    bounds: Params<[u32; GROUP]>,
     /// Every cut is of a tree.
-    groups: Vec<Group>,
+    groups: Params<Group>,
     /// Rows of `width` lines: what is left of each tree before a group. In front one with everything.
-    rows: Vec<Line>,
+    rows: Params<Line>,
     width: usize,
     /// What the leaves of each tree hold.
-    leaves: Vec<[f32; LEAVES]>,
+    leaves: Params<[f32; LEAVES]>,
 }
 
 /// Working memory of one row.
@@ -155,10 +156,13 @@ impl Ranks {
         left
     }
 
-    pub(super) fn memory_bytes(&self) -> usize {
-        let rows = size_of_val(self.rows.as_slice()) + size_of_val(self.groups.as_slice());
-        let columns = size_of_val(self.columns.as_slice()) + size_of_val(self.bounds.as_slice());
-        rows + columns + size_of_val(self.leaves.as_slice())
+    /// Shows its parameters.
+    pub(super) fn params(&mut self, visit: &mut Visit<'_>) {
+        visit(&mut self.columns);
+        visit(&mut self.bounds);
+        visit(&mut self.groups);
+        visit(&mut self.rows);
+        visit(&mut self.leaves);
     }
 }
 

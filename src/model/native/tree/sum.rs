@@ -3,22 +3,23 @@
 use super::super::lanes::{LANES, Lanes, reduce};
 use super::super::scores::Link;
 use super::Aggregate;
+use crate::model::params::{Params, Visit};
 
 /// What leaves hold.
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 pub(super) enum Leaves {
     /// Every tree speaks of one target: its leaves hold their value themselves, and the trees stand target by target. Target t has
     /// the trees from `starts[t]` to `starts[t + 1]`.
-    Single { starts: Vec<u32> },
+    Single { starts: Params<u32> },
     /// Leaves speak of several targets: a leaf holds its number, and `values` has one row of `targets` values a leaf.
-    Rows { targets: usize, values: Vec<f32> },
+    Rows { targets: usize, values: Params<f32> },
 }
 
 impl Leaves {
-    fn memory_bytes(&self) -> usize {
+    fn params(&mut self, visit: &mut Visit<'_>) {
         match self {
-            Leaves::Single { starts } => starts.len() * 4,
-            Leaves::Rows { values, .. } => values.len() * 4,
+            Leaves::Single { starts } => visit(starts),
+            Leaves::Rows { values, .. } => visit(values),
         }
     }
 }
@@ -40,7 +41,7 @@ pub(super) struct Sum {
     pub(super) leaves: Leaves,
     pub(super) aggregate: Aggregate,
     /// One a target.
-    pub(super) base: Vec<f64>,
+    pub(super) base: Params<f64>,
     pub(super) link: Link,
 }
 
@@ -97,8 +98,10 @@ impl Sum {
         reduce(lanes, join)
     }
 
-    pub(super) fn memory_bytes(&self) -> usize {
-        self.leaves.memory_bytes()
+    /// Shows its parameters.
+    pub(super) fn params(&mut self, visit: &mut Visit<'_>) {
+        self.leaves.params(visit);
+        visit(&mut self.base);
     }
 }
 

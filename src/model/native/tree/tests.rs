@@ -73,7 +73,7 @@ fn flat(values: &[f32], targets: usize) -> Trees {
     let starts = (0..=targets).map(|target| (values.len() * target / targets) as u32).collect();
     let about = About { thresholds: Vec::new(), comparisons: String::new(), tracks_missing: false, depth: 0, nodes: values.len() };
     let plain = Plain::new(nodes, (0..values.len() as u32).collect(), vec![0; values.len()]);
-    let sum = Sum { leaves: Leaves::Single { starts }, aggregate: Aggregate::Sum, base: vec![0.0; targets], link: Link::NONE };
+    let sum = Sum { leaves: Leaves::Single { starts }, aggregate: Aggregate::Sum, base: vec![0.0; targets].into(), link: Link::NONE };
     Trees::new(plain, 1, Level::best(), sum, about)
 }
 
@@ -103,7 +103,7 @@ fn targets_take_their_own_trees() {
 #[test]
 fn a_target_of_which_no_leaf_speaks_is_zero() {
     for aggregate in [Aggregate::Sum, Aggregate::Average, Aggregate::Min, Aggregate::Max] {
-        let sum = Sum { leaves: Leaves::Single { starts: vec![0, 2] }, aggregate, base: vec![0.0], link: Link::NONE };
+        let sum = Sum { leaves: Leaves::Single { starts: vec![0, 2].into() }, aggregate, base: vec![0.0].into(), link: Link::NONE };
         assert_eq!(sum.total(&[aggregate.neutral(), aggregate.neutral()], 0), 0.0);
     }
 }

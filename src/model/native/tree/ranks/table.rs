@@ -43,11 +43,23 @@ impl Ranks {
         if all.branches.len() < FEWEST_BRANCHES * by_column.len() || rows * width * size_of::<Line>() > MOST_BYTES {
             return None;
         }
-        let mut ranks = Ranks { columns: Vec::new(), bounds: Vec::new(), groups: Vec::new(), rows: vec![EVERY; width], width, leaves: all.leaves };
-        by_column.into_iter().for_each(|branches| ranks.column(branches));
-        Some(ranks)
+        let mut table = Table { columns: Vec::new(), bounds: Vec::new(), groups: Vec::new(), rows: vec![EVERY; width], width };
+        by_column.into_iter().for_each(|branches| table.column(branches));
+        let Table { columns, bounds, groups, rows, width } = table;
+        Some(Ranks { columns: columns.into(), bounds: bounds.into(), groups: groups.into(), rows: rows.into(), width, leaves: all.leaves.into() })
     }
+}
 
+/// What grows column by column.
+struct Table {
+    columns: Vec<Column>,
+    bounds: Vec<[u32; GROUP]>,
+    groups: Vec<Group>,
+    rows: Vec<Line>,
+    width: usize,
+}
+
+impl Table {
     /// Appends the branches of a column.
     fn column(&mut self, branches: &[Branch]) {
         let groups = branches.chunks(GROUP);
