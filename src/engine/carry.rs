@@ -91,7 +91,7 @@ fn row(feed: &Feed, at: usize) -> Rows<'_> {
 fn read(state: &mut CarriedState, bundle: &Bundle, instance: &mut dyn Instance, row: Rows<'_>, since: u64) -> Result<()> {
     let carries = bundle.members[state.member].backend.carries();
     // Once a row was read all that follow are ready.
-    let ready = state.read > 0 || since >= bundle.schema.ready();
+    let ready = state.read > 0 || since >= bundle.ready;
     if !ready || lacks(row.valid, &bundle.needed) {
         if state.read > 0 {
             state.begin(carries);

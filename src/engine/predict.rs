@@ -183,7 +183,7 @@ impl Track {
         let valid = self.feed.window.valid();
         let seen = &valid[if rows == 1 { valid.len() - bundle.needed.len() } else { 0 }..];
         Facts {
-            ready: self.feed.rows.since() >= bundle.schema.ready() + rows,
+            ready: self.feed.rows.since() >= bundle.ready + rows,
             self_known_ns: self.feed.self_newest_ns,
             decided_ns,
             trained_until_ns: bundle.manifest.trained_until_ns,

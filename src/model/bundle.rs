@@ -50,6 +50,8 @@ pub struct Bundle {
     pub manifest: Arc<Manifest>,
     /// The schema with its stats.
     pub schema: Arc<Schema>,
+    /// [`Schema::ready`]: every decision asks.
+    pub ready: u64,
     /// The schema's hash.
     pub schema_hash: [u8; 32],
     /// SHA-256 of the manifest, which holds the hashes of all other files.
@@ -113,7 +115,8 @@ impl Bundle {
         let mut members = members.map_err(|error| if lock.is_some() { lock::blamed(error) } else { error })?;
         pack(&mut members);
         let (needed, refuses_rows) = (needed_bits(&schema), refuses_rows(&schema, &members));
-        Ok(Bundle { manifest: Arc::new(manifest), schema, schema_hash, digest, members, lock, needed, refuses_rows, path: path.to_owned() })
+        let ready = schema.ready();
+        Ok(Bundle { manifest: Arc::new(manifest), schema, ready, schema_hash, digest, members, lock, needed, refuses_rows, path: path.to_owned() })
     }
 
     /// As [`Bundle::open`], without an engine: foreign runs are watched by a thread that ends with this call.

@@ -365,6 +365,10 @@ impl Backend for Plan {
         self.steps.iter_mut().for_each(|step| step.kernel.params(visit));
     }
 
+    fn input_width(&self) -> usize {
+        self.input_width
+    }
+
     fn output_width(&self) -> usize {
         self.output_width
     }
