@@ -66,7 +66,7 @@ PARTS = (
         (
             NIGHTLY,
             'MIRIFLAGS="-Zmiri-disable-isolation -Zmiri-many-seeds=0..4" cargo +nightly miri test --lib --no-default-features --locked'
-            " -- ffi:: ingest::link ingest::ring ingest::mailbox window:: model::store model::native::tree sync:: engine::result engine::pin",
+            " -- ffi:: ingest::link ingest::ring ingest::mailbox window:: model::store model::native::tree model::params sync:: engine::result engine::pin",
         ),
     ),
     Part(

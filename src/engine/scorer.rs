@@ -206,11 +206,12 @@ impl Scorer {
     /// copy. Whether it is such a window.
     fn run_known(&mut self, window: &[f32]) -> bool {
         let Some(ahead) = &mut self.ahead else { return false };
-        let known = ahead.newest(window).is_some_and(|row| is_clean(row, self.takes_missing) && ahead.next(row, &mut self.out));
-        if known {
-            self.recent.set_known(window);
+        let Some(end) = ahead.newest(window) else { return false };
+        if !is_clean(end, self.takes_missing) || !ahead.next(end, &mut self.out) {
+            return false;
         }
-        known
+        self.recent.set_known(window, end);
+        true
     }
 
     /// Answers for the window that a row makes of the last one.

@@ -52,11 +52,12 @@ impl Recent {
         (self.follows, self.known, self.prepared) = (false, true, false);
     }
 
-    /// Takes a window whose rows but the newest are those that were worked ahead with.
-    pub(super) fn set_known(&mut self, window: &[f32]) {
-        if self.prepared {
-            self.newest.copy_from_slice(&window[window.len() - self.newest.len()..]);
-            self.follows = true;
+    /// Takes a window of which all but its end was worked ahead. A model may go along its window in other steps than rows, so that the
+    /// end is none.
+    pub(super) fn set_known(&mut self, window: &[f32], end: &[f32]) {
+        if self.prepared && end.len() == self.newest.len() {
+            self.newest.copy_from_slice(end);
+            (self.follows, self.known) = (true, true);
         } else {
             self.set(window);
         }
@@ -93,17 +94,35 @@ mod tests {
         recent.prepared();
         assert!(recent.is_prepared());
         // The window behind it, and another one in its place.
-        recent.set_known(&[2.0, 3.0, 4.0]);
-        recent.set_known(&[2.0, 3.0, 5.0]);
+        recent.set_known(&[2.0, 3.0, 4.0], &[4.0]);
+        recent.set_known(&[2.0, 3.0, 5.0], &[5.0]);
         assert!(!recent.is_prepared());
         assert_eq!(recent.rows(), [2.0, 3.0, 5.0]);
         assert!(!recent.is_prepared());
         // Another window came between: what was worked ahead may still know one, which is then taken whole.
         recent.prepared();
         recent.set(&[7.0, 8.0, 9.0]);
-        recent.set_known(&[3.0, 5.0, 6.0]);
+        recent.set_known(&[3.0, 5.0, 6.0], &[6.0]);
         assert_eq!(recent.rows(), [3.0, 5.0, 6.0]);
         recent.follow(&[0.5]);
         assert_eq!(recent.rows(), [5.0, 6.0, 0.5]);
+    }
+
+    #[test]
+    fn the_first_window_may_be_the_one_that_was_worked_ahead_of_none() {
+        let mut recent = Recent::new(3, 1);
+        recent.prepared();
+        recent.set_known(&[0.0, 0.0, 5.0], &[5.0]);
+        assert!(recent.is_known());
+        assert_eq!(recent.rows(), [0.0, 0.0, 5.0]);
+    }
+
+    #[test]
+    fn an_end_of_two_rows_is_taken_whole() {
+        let mut recent = Recent::new(4, 1);
+        recent.set(&[1.0, 2.0, 3.0, 4.0]);
+        recent.prepared();
+        recent.set_known(&[3.0, 4.0, 5.0, 6.0], &[5.0, 6.0]);
+        assert_eq!(recent.rows(), [3.0, 4.0, 5.0, 6.0]);
     }
 }
