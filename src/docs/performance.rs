@@ -12,7 +12,7 @@
 //! multiply-adds waits 4 cycles a step, so one row of a narrow layer runs at a fraction of what the core can do. A network's layer over a
 //! single row therefore has four chains an output (`native/single.rs`): an MLP 25-64-32-1 takes 0.7 of the time.
 //!
-//! What the order costs is measured: a linear model's sum runs in f64 over 16 lanes, and 975 more inputs take a scorer 210 ns more, where
+//! What the order costs is measured: a linear model's sum runs in f64 over 16 lanes, and 975 more inputs take a scorer 250 ns more, where
 //! a sum of 1,024 products in whatever order is fastest takes 38 (`foretick bench`, `lr_1000` and the line of the machine).
 //!
 //! The bias that an exporter adds behind a product begins the product's chain, and the function behind a layer of one row is applied
@@ -125,8 +125,8 @@
 //!   order: with AVX-512 VNNI 64 products an instruction, else by plain loops, to the same bits. A row's scale is its own, so nothing
 //!   saturates; a value far beyond its range makes its neighbours coarser.
 //!
-//! LSTM_A, prefix precomputed, in a loop of its own: 4.5 us in f32 and 2.3 in int8, of which 3.0 and 0.8 are reads of weights from the second
-//! cache, 0.4 the gates' functions and 0.3 the compare of the window with the known rows.
+//! LSTM_A, prefix precomputed, the newest row alone, in a loop of its own: 4.0 us in f32 and 1.9 in int8, of which 3.0 and 0.8 are reads of
+//! weights from the second cache and 0.4 the gates' functions. Given the whole window instead, another 0.4 are the compare with the known rows.
 //!
 //! Nothing is taken on trust: the smaller model runs on every golden row at load and is refused with the figure when its error is beyond
 //! `precision_error`.
