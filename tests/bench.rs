@@ -29,6 +29,8 @@ fn json_has_the_keys_that_are_documented() {
         let runs = case["runs"].as_array().unwrap();
         let conditions: Vec<&str> = runs.iter().map(|run| run["condition"].as_str().unwrap()).collect();
         assert_eq!(conditions, ["hot", "cold", "idle", "swap"]);
+        assert!(runs[0]["empty"]["p50_ns"].as_f64().is_some_and(|empty| empty > 0.0), "{}", runs[0]["empty"]);
+        assert!(runs[1..].iter().all(|run| run["empty"].is_null()));
         for times in runs.iter().map(|run| &run["foretick"]) {
             assert!(
                 ["p50_ns", "p99_ns", "max_ns", "calls", "calls_a_second"].iter().all(|key| times[key].as_f64().is_some_and(|value| value > 0.0)),

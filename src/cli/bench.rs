@@ -20,6 +20,7 @@ mod random;
 mod report;
 mod rows;
 mod run;
+mod spin;
 mod subject;
 mod table;
 pub mod times;

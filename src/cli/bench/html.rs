@@ -55,7 +55,7 @@ fn machine(report: &Report) -> String {
         "<p class=\"soft\">foretick {}, {}. {}, {cores} cores, timed on core {core}, {level}. An empty timed loop takes {} (taken off every figure), its p99 {}, its longest {}. \
          The core does at most {} GFLOP/s and reads {} GB/s from its first cache, {} GB/s from its second; a sum of {PRODUCTS} products in whatever order takes it {}.</p>\n\
          <p class=\"soft\">Left to right: duration of a call, tenfold from mark to mark. Height: share of calls, tenfold too, down to one in 100,000. \
-         A line marks the median, a dot p99. Figures beside a peer say how many times ours its median and p99 are; below 1 ours is slower, and it says so in red.</p>\n{quick}",
+         A line marks the median, a dot p99. An empty loop as long as the call, in turns with it, shows what the machine adds. Figures beside a peer say how many times ours its median and p99 are; below 1 ours is slower, and it says so in red.</p>\n{quick}",
         env!("CARGO_PKG_VERSION"),
         escaped(&report.at),
         escaped(processor),
@@ -154,11 +154,12 @@ fn drawing(line: &Line) -> String {
     format!("<svg viewBox=\"0 0 {WIDTH} {:.0}\" role=\"img\" aria-label=\"latencies\">\n{}{body}</svg>\n", y + SCALE, axis.marks(y))
 }
 
-/// Ours, then the peers: words, their class, the color, the figures. A line of words is as wide as a phone at most.
+/// Ours, an empty loop as long, then the peers: words, their class, the color, the figures. A line of words is as wide as a phone at most.
 fn strips(run: &Run) -> Vec<(String, &'static str, &'static str, &Figures)> {
-    let p999 = |ours: &Figures| ours.p999_ns.map_or(String::new(), |ns| format!(", p99.9 {}", duration(ns as f64)));
-    let ours = |ours| (format!("foretick: {}{}", quantiles(ours), p999(ours)), "", "var(--ours)", ours);
-    let mut strips: Vec<_> = run.ours.iter().map(ours).collect();
+    let p999 = |figures: &Figures| figures.p999_ns.map_or(String::new(), |ns| format!(", p99.9 {}", duration(ns as f64)));
+    let alone = |name, color, figures| (format!("{name}: {}{}", quantiles(figures), p999(figures)), "", color, figures);
+    let ours = run.ours.iter().map(|ours| alone("foretick", "var(--ours)", ours));
+    let mut strips: Vec<_> = ours.chain(run.empty.iter().map(|empty| alone("empty loop", "var(--soft)", empty))).collect();
     for peer in &run.peers {
         let (ratios, is_loss) = ratios(peer, run.ours.as_ref());
         strips.push((format!("{}: {}{ratios}", peer.name, quantiles(&peer.times)), if is_loss { "bad" } else { "" }, "var(--peer)", &peer.times));
@@ -211,14 +212,13 @@ mod tests {
     #[test]
     fn a_loss_is_said_and_text_is_escaped() {
         let peer = PeerRun { name: "a <peer>".into(), times: figures(50), apart: None };
-        let run = Run { condition: Condition::Hot, ours: Some(figures(100)), peers: vec![peer] };
+        let run = Run { condition: Condition::Hot, ours: Some(figures(100)), empty: None, peers: vec![peer] };
         let line = Line {
             name: "lr",
             title: "a & b",
             runs_on: Vec::new(),
             trained: false,
             targets: Targets { hot: Some(2.0), cold: None, p50_ns: None, p99_ns: None, a_second: None },
-            empty_p999_ns: None,
             floor_ns: None,
             refused: None,
             a_second: None,

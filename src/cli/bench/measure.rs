@@ -7,6 +7,7 @@ use foretick::engine::pin_to_core;
 use foretick::{Error, Result, Status};
 
 use super::condition::{Condition, PUBLISH_EVERY, Sweep};
+use super::spin::Spin;
 use super::subject::{Empty, Peer, Subject};
 use super::times::{Figures, Times};
 
@@ -22,10 +23,13 @@ pub struct Loop<'l> {
     pub on_part: &'l (dyn Fn(u64) + Sync),
 }
 
-/// Our durations, and a peer's on the same inputs.
-pub struct Pair {
+/// Our durations, and others' in the same turns.
+pub struct Turns {
     pub ours: Option<Figures>,
+    /// A peer's on the same inputs.
     pub peer: Option<Figures>,
+    /// An empty loop's that is as long as our call; when hot.
+    pub empty: Option<Figures>,
     /// Greatest difference between what both gave, where both give a model's outputs.
     pub apart: Option<f32>,
 }
@@ -43,7 +47,7 @@ impl Loop<'_> {
         subject: &mut dyn Subject,
         peer: &mut Option<Box<dyn Peer>>,
         publish: &(dyn Fn() -> Result<()> + Sync),
-    ) -> Result<Pair> {
+    ) -> Result<Turns> {
         thread::scope(|scope| {
             let worker = scope.spawn(|| pin_to_core(self.core).and_then(|()| self.calls(condition, subject, peer)));
             while condition == Condition::Swap && !worker.is_finished() {
@@ -54,9 +58,11 @@ impl Loop<'_> {
         })
     }
 
-    fn calls(&self, condition: Condition, subject: &mut dyn Subject, peer: &mut Option<Box<dyn Peer>>) -> Result<Pair> {
+    fn calls(&self, condition: Condition, subject: &mut dyn Subject, peer: &mut Option<Box<dyn Peer>>) -> Result<Turns> {
         let (calls, least, sweep) = (condition.calls(self.quick, self.share), condition.least(self.quick), Sweep::new());
         let (mut ours, mut theirs, mut differences) = (Times::new(self.empty_ns)?, Times::new(self.empty_ns)?, Vec::new());
+        // Made when a first part of the calls tells how long they are.
+        let (mut spin, mut empty) = (None::<Spin>, Times::new(self.empty_ns)?);
         for _ in 0..WARM_CALLS.min(calls) {
             turn(condition, &sweep, true, subject, peer)?;
         }
@@ -65,13 +71,24 @@ impl Loop<'_> {
             let (ns, peers_ns) = turn(condition, &sweep, turns % 2 == 0, subject, peer)?;
             ours.record(ns);
             peers_ns.into_iter().for_each(|ns| theirs.record(ns));
+            if let Some(spin) = &spin {
+                empty.record(timed(condition, &sweep, || spin.run())?);
+            }
             turns += 1;
             if turns <= calls && turns.is_multiple_of((calls / PARTS).max(1)) {
                 (self.on_part)(1);
+                if condition == Condition::Hot && spin.is_none() {
+                    spin = Some(Spin::new(ours.figures().p50_ns));
+                }
                 differences.extend(peer.as_deref().and_then(|peer| apart(subject.given(), &peer.given())));
             }
         }
-        Ok(Pair { ours: Some(ours.figures()), peer: peer.as_ref().map(|_| theirs.figures()), apart: differences.into_iter().reduce(f32::max) })
+        Ok(Turns {
+            ours: Some(ours.figures()),
+            peer: peer.as_ref().map(|_| theirs.figures()),
+            empty: spin.map(|_| empty.figures()),
+            apart: differences.into_iter().reduce(f32::max),
+        })
     }
 }
 
@@ -113,9 +130,9 @@ fn apart(ours: &[f32], theirs: &[f32]) -> Option<f32> {
     ours.iter().zip(theirs).map(|(ours, theirs)| (ours - theirs).abs()).reduce(f32::max)
 }
 
-/// Durations of an empty timed loop as long as a hot one.
+/// Durations of a call of nothing, as many as of a hot case.
 pub fn empty_loop(core: u32, quick: bool) -> Result<Figures> {
     let plain = Loop { core, quick, share: 1, empty_ns: 0, on_part: &|_| {} };
-    let pair = plain.run(Condition::Hot, &mut Empty, &mut None, &|| Ok(()))?;
-    pair.ours.ok_or_else(|| Error::new(Status::Internal, "the empty loop was not timed"))
+    let turns = plain.run(Condition::Hot, &mut Empty, &mut None, &|| Ok(()))?;
+    turns.ours.ok_or_else(|| Error::new(Status::Internal, "the empty loop was not timed"))
 }

@@ -9,7 +9,7 @@ use super::bundle::Folder;
 use super::cases::{Case, Ready, chosen};
 use super::condition::Condition;
 use super::floor::Floor;
-use super::measure::{self, Loop, PARTS, Pair, empty_loop};
+use super::measure::{self, Loop, PARTS, Turns, empty_loop};
 use super::models::Models;
 use super::peers::{self, Elsewhere};
 use super::report::{Line, Machine, ONNX_RUNTIME, PeerRun, Report, Run};
@@ -116,7 +116,6 @@ impl Session<'_> {
             runs_on: Vec::new(),
             trained: case.has_peers() && case.runs(self.models).iter().any(|model| model.trained),
             targets: case.targets,
-            empty_p999_ns: self.machine.empty.p999_ns,
             floor_ns: case.work(self.models).map(|work| self.machine.floor.least_ns(&work)),
             refused: None,
             a_second: None,
@@ -128,7 +127,7 @@ impl Session<'_> {
         let on_part = |parts| self.bar.inc(parts);
         let (core, empty_ns) = (self.machine.core, self.machine.empty.p50_ns);
         let timing = Loop { core, quick: self.args.quick, share: case.share, empty_ns, on_part: &on_part };
-        let pair = match ready {
+        let turns = match ready {
             Some(ready) => {
                 let (subject, publish) = ready.parts();
                 timing.run(condition, subject, peer, &publish)?
@@ -136,14 +135,14 @@ impl Session<'_> {
             // The peer alone, on the rows that ours would have read.
             None if peer.is_some() => {
                 let mut walk = self.walk(case)?;
-                Pair { ours: None, ..timing.run(condition, &mut walk, peer, &|| Ok(()))? }
+                Turns { ours: None, empty: None, ..timing.run(condition, &mut walk, peer, &|| Ok(()))? }
             }
-            None => Pair { ours: None, peer: None, apart: None },
+            None => Turns { ours: None, peer: None, empty: None, apart: None },
         };
-        let Pair { ours, peer, apart } = pair;
+        let Turns { ours, peer, empty, apart } = turns;
         let mut peers: Vec<PeerRun> = peer.into_iter().map(|times| PeerRun { name: ONNX_RUNTIME.to_owned(), times, apart }).collect();
         peers.extend(self.elsewhere.runs(case.name, condition));
-        Ok(Run { condition, ours, peers })
+        Ok(Run { condition, ours, empty, peers })
     }
 
     /// The rows of a case of one model.

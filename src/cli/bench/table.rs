@@ -51,12 +51,15 @@ fn whole(value: Option<u64>) -> String {
     value.map_or("-".to_owned(), |value| value.to_string())
 }
 
-/// Ours, and below it every peer with its duration in parts of ours.
+/// Ours, below it an empty loop as long, and every peer with its duration in parts of ours.
 fn rows(line: &Line, run: &Run) -> String {
     let mut text = String::new();
     match &run.ours {
         Some(ours) => _ = writeln!(text, "{:<24} {}", line.name, cells(ours)),
         None => _ = writeln!(text, "{:<24} no native kernel", line.name),
+    }
+    if let Some(empty) = &run.empty {
+        let _ = writeln!(text, "{:<24} {}", "  an empty loop", cells(empty));
     }
     for peer in &run.peers {
         let name = format!("  {}", peer.name);
