@@ -36,6 +36,8 @@ pub struct Turns {
 
 /// Parts of a run that are told.
 pub const PARTS: u64 = 100;
+/// After so many parts an empty loop is measured off anew: seldom, as that takes the caches from the next call.
+const NEXT_SPIN: u64 = 10;
 /// Calls before the first that is timed.
 const WARM_CALLS: u64 = 200;
 
@@ -61,7 +63,8 @@ impl Loop<'_> {
     fn calls(&self, condition: Condition, subject: &mut dyn Subject, peer: &mut Option<Box<dyn Peer>>) -> Result<Turns> {
         let (calls, least, sweep) = (condition.calls(self.quick, self.share), condition.least(self.quick), Sweep::new());
         let (mut ours, mut theirs, mut differences) = (Times::new(self.empty_ns)?, Times::new(self.empty_ns)?, Vec::new());
-        // Made when a first part of the calls tells how long they are.
+        let part = (calls / PARTS).max(1);
+        // Made when a first part of the calls tells how long they are, and anew as more of them do.
         let (mut spin, mut empty) = (None::<Spin>, Times::new(self.empty_ns)?);
         for _ in 0..WARM_CALLS.min(calls) {
             turn(condition, &sweep, true, subject, peer)?;
@@ -75,9 +78,9 @@ impl Loop<'_> {
                 empty.record(timed(condition, &sweep, || spin.run())?);
             }
             turns += 1;
-            if turns <= calls && turns.is_multiple_of((calls / PARTS).max(1)) {
+            if turns <= calls && turns.is_multiple_of(part) {
                 (self.on_part)(1);
-                if condition == Condition::Hot && spin.is_none() {
+                if condition == Condition::Hot && turns / part % NEXT_SPIN == 1 {
                     spin = Some(Spin::new(ours.figures().p50_ns));
                 }
                 differences.extend(peer.as_deref().and_then(|peer| apart(subject.given(), &peer.given())));
