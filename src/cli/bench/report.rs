@@ -116,7 +116,7 @@ impl Line {
         let Run { ours: Some(ours), empty: Some(empty), .. } = self.run(Condition::Hot)? else { return None };
         let (p999, empty) = (ours.p999_ns? as f64, empty.p999_ns? as f64);
         let most = (3.0 * ours.p50_ns as f64).max(empty + 1e3);
-        let text = format!("hot p99.9 at most {} (an empty loop's of that length is {}): {}", duration(most), duration(empty), duration(p999));
+        let text = format!("hot p99.9 at most {} (empty loop {}): {}", duration(most), duration(empty), duration(p999));
         Some(Verdict { text, met: p999 <= most })
     }
 
