@@ -52,10 +52,11 @@ fn machine(report: &Report) -> String {
     let Machine { processor, cores, core, level, empty, floor } = &report.machine;
     let quick = if report.quick { "<p class=\"bad\">Few calls (--quick): a look, not figures to keep.</p>\n" } else { "" };
     format!(
-        "<p class=\"soft\">foretick {}, {}. {}, {cores} cores, timed on core {core}, {level}. An empty timed loop takes {} (taken off every figure), its p99 {}, its longest {}. \
+        "<p class=\"soft\">foretick {}, {}. {}, {cores} cores, timed on core {core}, {level}. A timed call of nothing takes {} (taken off every figure), its p99 {}, its longest {}. \
          The core does at most {} GFLOP/s and reads {} GB/s from its first cache, {} GB/s from its second; a sum of {PRODUCTS} products in whatever order takes it {}.</p>\n\
          <p class=\"soft\">Left to right: duration of a call, tenfold from mark to mark. Height: share of calls, tenfold too, down to one in 100,000. \
-         A line marks the median, a dot p99. An empty loop as long as the call, in turns with it, shows what the machine adds. Figures beside a peer say how many times ours its median and p99 are; below 1 ours is slower, and it says so in red.</p>\n{quick}",
+         A line marks the median, a dot p99. An empty loop as long as the call, in turns with it, shows what the machine adds. \
+         Figures beside a peer say how many times ours its median and p99 are; below 1 ours is slower, and it says so in red.</p>\n{quick}",
         env!("CARGO_PKG_VERSION"),
         escaped(&report.at),
         escaped(processor),

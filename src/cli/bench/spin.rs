@@ -11,6 +11,7 @@ const TRIES: u32 = 5;
 /// An odd number whose product with anything keeps all of its bits moving (Knuth's MMIX generator).
 const FACTOR: u64 = 6_364_136_223_846_793_005;
 
+/// A loop of some length.
 pub struct Spin {
     rounds: u64,
 }

@@ -23,7 +23,7 @@ fn machine(machine: &Machine) -> String {
     let Machine { processor, cores, core, level, empty, floor } = machine;
     format!(
         "{processor}, {cores} cores, timed on core {core}, {level}\n\
-         an empty timed loop: p50 {} ns (taken off every figure), p99 {}, p99.9 {}, max {}\n\
+         a timed call of nothing: p50 {} ns (taken off every figure), p99 {}, p99.9 {}, max {}\n\
          floor of the core: {} GFLOP/s by fused multiply-adds, reads {} GB/s from the first cache, {} GB/s from the second\n\
          a sum of {PRODUCTS} products in whatever order is fastest: {} ns; models sum in one order on every processor, see lr_1000\n",
         empty.p50_ns,
