@@ -25,11 +25,15 @@ use peer::Peer;
 /// What is read before a cold call, in bytes.
 const SWEEP: usize = 6_000_000;
 
-const FORESTS: [Forest; 5] = [
+const FORESTS: [Forest; 9] = [
     Forest { name: "random forest, 100 trees, depth 8", trees: 100, columns: 25, grow: Grow::Depth(8), mode: "BRANCH_LEQ", missing: false },
     Forest { name: "XGBoost, 200 trees, depth 6", trees: 200, columns: 25, grow: Grow::Depth(6), mode: "BRANCH_LT", missing: true },
+    Forest { name: "XGBoost, 200 trees, depth 5", trees: 200, columns: 25, grow: Grow::Depth(5), mode: "BRANCH_LT", missing: true },
     Forest { name: "XGBoost, 150 trees, depth 3", trees: 150, columns: 25, grow: Grow::Depth(3), mode: "BRANCH_LT", missing: true },
     Forest { name: "LightGBM, 200 trees, 31 leaves", trees: 200, columns: 25, grow: Grow::Leaves(31), mode: "BRANCH_LEQ", missing: true },
+    Forest { name: "LightGBM, 200 trees, 63 leaves", trees: 200, columns: 25, grow: Grow::Leaves(63), mode: "BRANCH_LEQ", missing: true },
+    Forest { name: "LightGBM, 1,000 trees, 31 leaves", trees: 1_000, columns: 60, grow: Grow::Leaves(31), mode: "BRANCH_LEQ", missing: true },
+    Forest { name: "LightGBM, 200 trees, 31 leaves, 400 columns", trees: 200, columns: 400, grow: Grow::Leaves(31), mode: "BRANCH_LEQ", missing: true },
     Forest { name: "GBT_A, 250 trees, 11 leaves", trees: 250, columns: 60, grow: Grow::Leaves(11), mode: "BRANCH_LEQ", missing: false },
 ];
 

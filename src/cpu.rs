@@ -88,6 +88,17 @@ pub(crate) trait Instructions {
     fn call(work: impl Loops);
 }
 
+/// Keeps rounds of a loop apart: compilers would make one of several, which look their values up by gathers, and those take several times
+/// as long as loads on many processors.
+#[inline(always)]
+pub(crate) fn apart() {
+    // SAFETY: nothing is done.
+    #[cfg(not(miri))]
+    unsafe {
+        std::arch::asm!("", options(nomem, nostack, preserves_flags));
+    }
+}
+
 /// What every processor of the target has.
 enum Portable {}
 

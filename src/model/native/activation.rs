@@ -4,6 +4,7 @@ use super::block::{WIDTH, clamp, each, exp_minus_1, sigmoid, tanh};
 use super::normal::{erf, gelu};
 use super::simd::Work;
 use super::sums::Registers;
+use crate::cpu::apart;
 
 /// A function of one value, NaN for NaN.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -94,6 +95,7 @@ impl Values for Apart<'_> {
         let (to, to_rest) = self.to.as_chunks_mut::<WIDTH>();
         for (to, from) in to.iter_mut().zip(from) {
             *to = each(from, function);
+            apart();
         }
         for (to, from) in to_rest.iter_mut().zip(from_rest) {
             *to = function(*from);
@@ -107,6 +109,7 @@ impl Values for InPlace<'_> {
         let (blocks, rest) = self.0.as_chunks_mut::<WIDTH>();
         for block in blocks {
             *block = each(block, function);
+            apart();
         }
         for value in rest {
             *value = function(*value);

@@ -18,6 +18,7 @@ use super::simd::Vnni;
 use super::simd::{Level, Work};
 use super::sums::{MOST_ROWS, PANEL, Registers};
 use super::unable;
+use crate::cpu::apart;
 use crate::error::Result;
 use crate::model::params::{Params, Visit};
 
@@ -258,6 +259,7 @@ fn round<const BYTES: usize>(row: &[f32], factors: &[Block], high: &mut [Bytes],
     let mut sizes = [0; WIDTH];
     for (at, factors) in factors.iter().enumerate() {
         grow(&mut sizes, whole.get(at).unwrap_or(&last), factors);
+        apart();
     }
     let most = f32::from_bits(sizes.into_iter().fold(0, u32::max));
     let inverse = if most < LEAST { 0.0 } else { greatest / most };
@@ -269,6 +271,7 @@ fn round<const BYTES: usize>(row: &[f32], factors: &[Block], high: &mut [Bytes],
         } else {
             high[at] = filled(0, |lane| rounded[lane] as u8 ^ OFFSET as u8);
         }
+        apart();
     }
     match most {
         _ if most < LEAST => 0.0,

@@ -8,8 +8,18 @@ pub(super) type Lanes = [f64; LANES];
 
 /// Lane i + lane i + 8, then + 4, + 2, + 1: the order of every backend and instruction set.
 #[inline(always)]
-pub(super) fn reduce(mut lanes: Lanes, join: impl Fn(f64, f64) -> f64) -> f64 {
-    for half in [8, 4, 2, 1] {
+pub(super) fn reduce(lanes: Lanes, join: impl Fn(f64, f64) -> f64) -> f64 {
+    let mut eight = [0.0; LANES / 2];
+    for (lane, value) in eight.iter_mut().enumerate() {
+        *value = join(lanes[lane], lanes[LANES / 2 + lane]);
+    }
+    reduce_half(eight, join)
+}
+
+/// The rest of that.
+#[inline(always)]
+pub(super) fn reduce_half(mut lanes: [f64; LANES / 2], join: impl Fn(f64, f64) -> f64) -> f64 {
+    for half in [4, 2, 1] {
         let (low, high) = lanes.split_at_mut(half);
         for (a, b) in low.iter_mut().zip(high.iter()) {
             *a = join(*a, *b);

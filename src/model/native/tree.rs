@@ -8,18 +8,16 @@
 //! i, i + 16, ... of a target. Which leaf a tree reaches does not depend on how it is laid out, so the layout is free, and a
 //! [fixed rule](fast) chooses it:
 //!
-//! - [blocks]: with AVX-512, at most 64 columns and nearly full trees, 15 branches are decided by one comparison, for the top
-//!   levels of 16 trees at once, below in blocks of four levels;
+//! - [blocks]: with AVX-512, at most 64 columns and nearly full trees, the top levels of 16 trees at once, below them blocks of seven
+//!   branches on one cache line, which one comparison decides;
 //! - [ranks]: otherwise, trees of 17 to 32 leaves, at least 128 branches a column and at most 640 KB of masks: the branches of all trees
 //!   by column and threshold, with the leaves that are left of every tree at each 16th;
+//! - [cuts]: other trees of at most 32 leaves have, with AVX-512, all of their branches decided, those of 16 trees side by side;
 //! - [crowned]: other uneven trees have, with AVX-512, their top four levels decided like blocks, and the rest in a chain;
 //! - [chain]: elsewhere, nodes of 8 bytes in which one comparison and its carry are a step, 8 trees side by side;
 //! - [plain]: nodes that test for equality or send missing values to their first child; rows without a missing value go a faster way.
 //!
-//! On a busy Zen 4, by turns with another runtime (`benches/trees.rs`), blocks run XGBoost's shapes 3.3 to 3.7 times as fast as plain
-//! nodes and a forest of 100 trees of depth 8 about twice; the crown LightGBM's 2.8 times and 250 small trees 1.7 times. In sketches the
-//! chain alone is 1.4 to 2.2 times as fast, and ranks LightGBM's 1.9 times as fast as the crown, 1.6 times as the chain with AVX2.
-//! Gathers lost to plain nodes there (48 cycles for 16), so there are none.
+//! What each buys, and why no layout gathers: `crate::docs::performance`.
 
 #[cfg(target_arch = "x86_64")]
 mod blocks;
@@ -28,12 +26,17 @@ mod chain;
 mod crown;
 #[cfg(target_arch = "x86_64")]
 mod crowned;
+#[cfg(target_arch = "x86_64")]
+mod cuts;
 mod fast;
 mod layout;
+mod masks;
 mod ordinal;
 mod plain;
 mod ranks;
 mod read;
+#[cfg(target_arch = "x86_64")]
+mod row;
 mod sum;
 
 use super::simd::{Level, Work};

@@ -9,15 +9,13 @@
 use std::collections::VecDeque;
 
 use super::ordinal::{ordinal, threshold};
-use super::plain::Plain;
+use super::plain::{NOWHERE, Plain};
 use crate::model::params::{Params, Visit};
 
 /// How many trees descend side by side: as many as keep their places in registers.
 const GROUP: usize = 8;
 /// Nodes of a cache line.
 const LINE: usize = 8;
-/// A start at which a tree never is.
-pub(super) const NOWHERE: u32 = u32::MAX;
 
 /// A cache line of nodes.
 #[derive(Clone, Copy, Debug, bytemuck::Pod, bytemuck::Zeroable)]

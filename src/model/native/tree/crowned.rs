@@ -1,7 +1,7 @@
 //! Trees of uneven depth below a [crown](super::crown).
 
 use super::super::simd::Wide;
-use super::chain::{Chain, NOWHERE, Plan, by_depth};
+use super::chain::{Chain, Plan, by_depth};
 use super::crown::{Crown, LEVELS};
 use super::plain::Plain;
 use crate::model::params::Visit;
@@ -18,7 +18,7 @@ impl Crowned {
     pub(super) fn new(plain: &Plain, columns: usize, wide: Wide) -> Option<Crowned> {
         let order = by_depth(plain);
         let roots: Vec<u32> = order.iter().map(|tree| plain.roots[*tree as usize]).collect();
-        let (crown, exits) = Crown::new(plain, &roots, LEVELS, wide, NOWHERE);
+        let (crown, exits) = Crown::new(plain, &roots, LEVELS, columns, wide);
         let chain = Chain::new(plain, &Plan { starts: &exits, order: &order, above: LEVELS, columns })?;
         Some(Crowned { crown, chain })
     }

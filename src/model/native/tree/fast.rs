@@ -6,6 +6,8 @@ use super::blocks::Blocks;
 use super::chain::Chain;
 #[cfg(target_arch = "x86_64")]
 use super::crowned::Crowned;
+#[cfg(target_arch = "x86_64")]
+use super::cuts::Cuts;
 use super::plain::Plain;
 use super::ranks::Ranks;
 use crate::model::params::Visit;
@@ -19,6 +21,8 @@ pub(super) enum Fast {
     #[cfg(target_arch = "x86_64")]
     Crowned(Crowned),
     #[cfg(target_arch = "x86_64")]
+    Cuts(Cuts),
+    #[cfg(target_arch = "x86_64")]
     Blocks(Blocks),
 }
 
@@ -28,21 +32,29 @@ impl Fast {
         if plain.equals {
             return None;
         }
+        let ranks = || Ranks::new(plain, level).map(Fast::Ranks);
         #[cfg(target_arch = "x86_64")]
-        if let Some(wide) = level.wide().filter(|_| columns <= super::crown::COLUMNS) {
-            let ranks = || Ranks::new(plain).map(Fast::Ranks);
+        if let Some(wide) = level.wide().filter(|_| columns <= super::row::COLUMNS) {
+            let blocks = Blocks::new(plain, columns, wide).map(Fast::Blocks);
+            let cuts = || Cuts::new(plain, columns, wide).map(Fast::Cuts);
             let crowned = || Crowned::new(plain, columns, wide).map(Fast::Crowned);
-            return Blocks::new(plain, columns, wide).map(Fast::Blocks).or_else(ranks).or_else(crowned);
+            return blocks.or_else(ranks).or_else(cuts).or_else(crowned);
         }
-        #[cfg(not(target_arch = "x86_64"))]
-        let _ = level;
-        let chain = || Chain::whole(plain, columns).map(Fast::Chain);
-        Ranks::new(plain).map(Fast::Ranks).or_else(chain)
+        ranks().or_else(|| Chain::whole(plain, columns).map(Fast::Chain))
     }
 
     /// Whether rows with missing values, which some branch lets take its first child, can take it.
     pub(super) fn takes_missing(&self) -> bool {
-        matches!(self, Fast::Ranks(_))
+        match self {
+            Fast::Ranks(_) => true,
+            Fast::Chain(_) => false,
+            #[cfg(target_arch = "x86_64")]
+            Fast::Crowned(_) => false,
+            #[cfg(target_arch = "x86_64")]
+            Fast::Cuts(cuts) => cuts.takes_missing(),
+            #[cfg(target_arch = "x86_64")]
+            Fast::Blocks(blocks) => blocks.takes_missing(),
+        }
     }
 
     /// How many values of scratch memory it needs, beside one for each of [`padded`](super::chain::padded) many trees.
@@ -53,7 +65,7 @@ impl Fast {
             #[cfg(target_arch = "x86_64")]
             Fast::Crowned(crowned) => crowned.scratch_len(),
             #[cfg(target_arch = "x86_64")]
-            Fast::Blocks(_) => 0,
+            Fast::Cuts(_) | Fast::Blocks(_) => 0,
         }
     }
 
@@ -66,6 +78,8 @@ impl Fast {
             #[cfg(target_arch = "x86_64")]
             Fast::Crowned(crowned) => crowned.descend(row, scratch, reached),
             #[cfg(target_arch = "x86_64")]
+            Fast::Cuts(cuts) => cuts.descend(row, bytemuck::cast_slice_mut(&mut scratch[..reached.len()]), reached),
+            #[cfg(target_arch = "x86_64")]
             Fast::Blocks(blocks) => blocks.descend(row, bytemuck::cast_slice_mut(&mut scratch[..reached.len()]), reached),
         }
     }
@@ -77,6 +91,8 @@ impl Fast {
             Fast::Chain(chain) => chain.params(visit),
             #[cfg(target_arch = "x86_64")]
             Fast::Crowned(crowned) => crowned.params(visit),
+            #[cfg(target_arch = "x86_64")]
+            Fast::Cuts(cuts) => cuts.params(visit),
             #[cfg(target_arch = "x86_64")]
             Fast::Blocks(blocks) => blocks.params(visit),
         }

@@ -12,6 +12,9 @@ pub(super) const EQUAL: u32 = 1 << 29;
 /// The column of the row; a leaf's is 0.
 pub(super) const FEATURE: u32 = EQUAL - 1;
 
+/// Where no node is.
+pub(super) const NOWHERE: u32 = u32::MAX;
+
 /// A branch, or a leaf: 12 bytes, children side by side.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Node {

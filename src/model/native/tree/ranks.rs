@@ -1,5 +1,4 @@
-//! Trees of 17 to 32 leaves: each keeps a mask of the leaves that the row may still reach, and every branch that sends the row to its
-//! second child clears those below its first. The first leaf that is left is the one reached (QuickScorer, Lucchese et al. 2015).
+//! Trees of 17 to 32 leaves by [masks](super::masks), of which most are met before the row is there.
 //!
 //! The branches of a column stand by ascending threshold, so those that a row passes are the first ones: how many is its rank. They
 //! stand in groups of 16, and before each group there is a row of masks of all trees from which everything before it is already
@@ -11,13 +10,14 @@
 
 mod table;
 
+#[cfg(target_arch = "x86_64")]
+use super::super::simd::Wide;
+use super::masks::{Leaves, pick};
 use super::ordinal::ordinal;
 use crate::model::params::{Params, Visit};
 
 /// Branches of a group, and thresholds that are compared at once.
 const GROUP: usize = 16;
-/// The most leaves of a tree: one bit each.
-const LEAVES: usize = 32;
 /// Lines of masks that stay in registers.
 const TILE: usize = 4;
 
@@ -53,6 +53,8 @@ struct Column {
 /// The branches of all trees by column and rank.
 #[derive(Debug)]
 pub(super) struct Ranks {
+    #[cfg(target_arch = "x86_64")]
+    wide: Option<Wide>,
     columns: Params<Column>,
     /// The highest threshold of each group, column by column, in blocks; a missing value is above that of the last group.
     bounds: Params<[u32; GROUP]>,
@@ -62,7 +64,7 @@ pub(super) struct Ranks {
     rows: Params<Line>,
     width: usize,
     /// What the leaves of each tree hold.
-    leaves: Params<[f32; LEAVES]>,
+    leaves: Params<Leaves>,
 }
 
 /// Working memory of one row.
@@ -101,7 +103,7 @@ impl Ranks {
     #[inline(always)]
     pub(super) fn descend(&self, row: &[f32], scratch: &mut [f32], reached: &mut [f32]) {
         let mut work = self.work(scratch);
-        let passed = self.rank(row, &mut work);
+        let passed = self.ranked(row, &mut work);
         self.meet(&mut work);
         let left: &mut [u32] = bytemuck::cast_slice_mut(work.left);
         assert!(left.len() >= self.leaves.len());
@@ -109,14 +111,30 @@ impl Ranks {
             // SAFETY: cuts are copies of those in groups, which are of trees, and each tree has a mask.
             *unsafe { left.get_unchecked_mut((cut >> 32) as usize) } &= *cut as u32;
         }
-        for ((reached, leaves), left) in reached.iter_mut().zip(&self.leaves).zip(left) {
-            *reached = leaves[left.trailing_zeros() as usize % LEAVES];
+        pick(left, &self.leaves, reached);
+    }
+
+    #[inline(always)]
+    fn ranked(&self, row: &[f32], work: &mut Work) -> usize {
+        #[cfg(target_arch = "x86_64")]
+        if self.wide.is_some() {
+            // SAFETY: a `Wide` is made only where the processor has these instructions.
+            return unsafe { self.ranked_wide(row, work) };
         }
+        self.rank(row, work, below)
+    }
+
+    /// As a loop it would be sums of bytes in registers of 16.
+    #[cfg(target_arch = "x86_64")]
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,popcnt")]
+    fn ranked_wide(&self, row: &[f32], work: &mut Work) -> usize {
+        self.rank(row, work, |thresholds, key| super::row::below(thresholds, key))
     }
 
     /// Finds each column's row of masks, and lists the cuts of its group that the row passes: how many.
     #[inline(always)]
-    fn rank(&self, row: &[f32], work: &mut Work) -> usize {
+    fn rank(&self, row: &[f32], work: &mut Work, below: impl Fn(&[[u32; GROUP]], u32) -> u32) -> usize {
         let (mut passed, mut rest) = (0, &self.bounds[..]);
         for (column, from) in self.columns.iter().zip(work.rows.iter_mut()) {
             let key = ordinal(row[column.column as usize]);

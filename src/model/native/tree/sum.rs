@@ -1,6 +1,7 @@
 //! From the leaves that a row reached to one score a target, and to what is made of those.
 
-use super::super::lanes::{LANES, Lanes, reduce};
+use super::super::block::filled;
+use super::super::lanes::{LANES, reduce_half};
 use super::super::scores::Link;
 use super::Aggregate;
 use crate::model::params::{Params, Visit};
@@ -85,23 +86,37 @@ impl Sum {
 
     #[inline(always)]
     fn joined(&self, reached: &[f32], value: impl Fn(f32) -> f32, join: impl Fn(f64, f64) -> f64) -> f64 {
-        let mut lanes: Lanes = [f64::from(self.aggregate.neutral()); LANES];
+        let neutral = self.aggregate.neutral();
+        let mut lanes = [[f64::from(neutral); LANES / 2]; 2];
         let (groups, rest) = reached.as_chunks::<LANES>();
         for group in groups {
-            for (lane, leaf) in lanes.iter_mut().zip(group) {
-                *lane = join(*lane, f64::from(value(*leaf)));
-            }
+            join_lanes(&mut lanes, &filled(0.0, |lane| value(group[lane])), &join);
         }
-        for (lane, leaf) in lanes.iter_mut().zip(rest) {
-            *lane = join(*lane, f64::from(value(*leaf)));
+        if !rest.is_empty() {
+            // A lane that already has what is neutral stays as it is.
+            join_lanes(&mut lanes, &filled(0.0, |lane| rest.get(lane).map_or(neutral, |leaf| value(*leaf))), &join);
         }
-        reduce(lanes, join)
+        let [low, high] = lanes;
+        reduce_half(filled(0.0, |lane| join(low[lane], high[lane])), join)
     }
 
     /// Shows its parameters.
     pub(super) fn params(&mut self, visit: &mut Visit<'_>) {
         self.leaves.params(visit);
         visit(&mut self.base);
+    }
+}
+
+/// Joins a value to each lane. Eight lanes at a time, as many as the widest register holds, or compilers make pairs of them.
+#[inline(always)]
+fn join_lanes([low, high]: &mut [[f64; LANES / 2]; 2], values: &[f32; LANES], join: impl Fn(f64, f64) -> f64) {
+    let (first, second): ([f64; LANES / 2], [f64; LANES / 2]) =
+        (filled(0.0, |lane| f64::from(values[lane])), filled(0.0, |lane| f64::from(values[LANES / 2 + lane])));
+    for (lane, value) in low.iter_mut().zip(&first) {
+        *lane = join(*lane, *value);
+    }
+    for (lane, value) in high.iter_mut().zip(&second) {
+        *lane = join(*lane, *value);
     }
 }
 

@@ -266,6 +266,8 @@ fn name(trees: &Trees) -> &'static str {
         Way::Fast(Fast::Crowned(_)) => "crowned",
         #[cfg(target_arch = "x86_64")]
         Way::Fast(Fast::Blocks(_)) => "blocks",
+        #[cfg(target_arch = "x86_64")]
+        Way::Fast(Fast::Cuts(_)) => "cuts",
     }
 }
 
@@ -289,7 +291,7 @@ fn every_layout_reaches_the_leaves_that_the_text_says() {
         }
     }
     let known: &[&str] =
-        if Level::available().len() == 3 { &["blocks", "both", "chain", "crowned", "plain", "ranks"] } else { &["both", "chain", "plain", "ranks"] };
+        if Level::available().len() == 3 { &["blocks", "both", "chain", "crowned", "cuts", "plain", "ranks"] } else { &["both", "chain", "plain", "ranks"] };
     // A few small ensembles need not meet every rule.
     assert!(cfg!(miri) || seen.into_iter().eq(known.iter().copied()));
 }
