@@ -86,6 +86,16 @@ pub(crate) trait Instructions {
     const FUSED: bool;
     /// Runs other loops with these instructions, by a call: wherever they are part of others they are compiled once.
     fn call(work: impl Loops);
+
+    /// Up to 16 values, and `none` behind them.
+    #[inline(always)]
+    fn filled_up(values: &[f32], none: f32) -> [f32; 16] {
+        let mut all = [none; 16];
+        for (place, value) in all.iter_mut().zip(values) {
+            *place = *value;
+        }
+        all
+    }
 }
 
 /// Keeps rounds of a loop apart: compilers would make one of several, which look their values up by gathers, and those take several times
@@ -142,6 +152,25 @@ impl Instructions for V4 {
         // SAFETY: as above.
         unsafe { v4(work) }
     }
+
+    #[inline(always)]
+    fn filled_up(values: &[f32], none: f32) -> [f32; 16] {
+        // SAFETY: as above.
+        unsafe { filled_up(values, none) }
+    }
+}
+
+/// In a register: written to memory piece by piece, the values would have to arrive there before they can be read as one.
+#[cfg(target_arch = "x86_64")]
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn filled_up(values: &[f32], none: f32) -> [f32; 16] {
+    use std::arch::x86_64::{_mm512_mask_loadu_ps, _mm512_set1_ps, _mm512_storeu_ps};
+    let there = ((1_u32 << values.len().min(16)) - 1) as u16;
+    let mut all = [none; 16];
+    // SAFETY: only values that are there are read, and 16 are written.
+    unsafe { _mm512_storeu_ps(all.as_mut_ptr(), _mm512_mask_loadu_ps(_mm512_set1_ps(none), there, values.as_ptr())) };
+    all
 }
 
 #[cfg_attr(target_arch = "x86_64", inline(never))]

@@ -1,5 +1,8 @@
 //! The canonical order of sums: 16 virtual lanes and a fixed reduction.
 
+use super::block::filled;
+use super::sums::Registers;
+
 /// How many elements run side by side.
 pub(super) const LANES: usize = 16;
 
@@ -9,16 +12,11 @@ pub(super) type Lanes = [f64; LANES];
 /// Lane i + lane i + 8, then + 4, + 2, + 1: the order of every backend and instruction set.
 #[inline(always)]
 pub(super) fn reduce(lanes: Lanes, join: impl Fn(f64, f64) -> f64) -> f64 {
-    let mut eight = [0.0; LANES / 2];
-    for (lane, value) in eight.iter_mut().enumerate() {
-        *value = join(lanes[lane], lanes[LANES / 2 + lane]);
-    }
-    reduce_half(eight, join)
+    reduce_half(filled(0.0, |lane| join(lanes[lane], lanes[LANES / 2 + lane])), join)
 }
 
-/// The rest of that.
 #[inline(always)]
-pub(super) fn reduce_half(mut lanes: [f64; LANES / 2], join: impl Fn(f64, f64) -> f64) -> f64 {
+fn reduce_half(mut lanes: Half, join: impl Fn(f64, f64) -> f64) -> f64 {
     for half in [4, 2, 1] {
         let (low, high) = lanes.split_at_mut(half);
         for (a, b) in low.iter_mut().zip(high.iter()) {
@@ -37,63 +35,83 @@ pub(super) fn chunked(values: &[f32]) -> Vec<Chunk> {
     values.chunks(LANES).map(chunk).collect()
 }
 
-/// The sum of products of a row with stored weights of as many chunks.
+/// Half of the lanes: as many as the widest register holds. Of all in one array compilers make pairs.
+type Half = [f64; LANES / 2];
+
+/// Lanes of a sum in progress, as they stay in registers.
+#[derive(Clone, Copy)]
+pub(super) struct Halves([Half; 2]);
+
+impl Halves {
+    /// All lanes of this value.
+    #[inline(always)]
+    pub(super) fn new(value: f64) -> Halves {
+        Halves([[value; LANES / 2]; 2])
+    }
+
+    /// Joins a value to each lane.
+    #[inline(always)]
+    pub(super) fn join(&mut self, values: &Chunk, join: impl Fn(f64, f64) -> f64) {
+        let Halves([low, high]) = self;
+        let [first, second] = doubles(values);
+        *low = filled(0.0, |lane| join(low[lane], first[lane]));
+        *high = filled(0.0, |lane| join(high[lane], second[lane]));
+    }
+
+    /// Adds to each lane the product of a weight and a value, which is exact.
+    #[inline(always)]
+    fn add_products(&mut self, weights: &Chunk, values: &Chunk) {
+        let Halves([low, high]) = self;
+        let ([w, v], [x, y]) = (doubles(weights), doubles(values));
+        *low = filled(0.0, |lane| low[lane] + w[lane] * x[lane]);
+        *high = filled(0.0, |lane| high[lane] + v[lane] * y[lane]);
+    }
+
+    /// [`reduce`] of these lanes.
+    #[inline(always)]
+    pub(super) fn reduce(self, join: impl Fn(f64, f64) -> f64) -> f64 {
+        let Halves([low, high]) = self;
+        reduce_half(filled(0.0, |lane| join(low[lane], high[lane])), join)
+    }
+}
+
 #[inline(always)]
-pub(super) fn dot(weights: &[Chunk], row: &[f32]) -> f64 {
-    let mut lanes: Lanes = [0.0; LANES];
+fn doubles(values: &Chunk) -> [Half; 2] {
+    [filled(0.0, |lane| f64::from(values[lane])), filled(0.0, |lane| f64::from(values[LANES / 2 + lane]))]
+}
+
+/// The sum of products of a row with stored weights of as many chunks. What is behind the row's end is a zero in both, and a lane, which is
+/// never -0, stays as it is.
+#[inline(always)]
+pub(super) fn dot<R: Registers>(weights: &[Chunk], row: &[f32]) -> f64 {
+    let mut lanes = Halves::new(0.0);
     let (chunks, rest) = row.as_chunks::<LANES>();
     for (weights, values) in weights.iter().zip(chunks) {
-        add_products::<LANES>(&mut lanes, weights, values, 0);
+        lanes.add_products(weights, values);
     }
     if let Some(weights) = weights.get(chunks.len()) {
-        add_rest(&mut lanes, weights, rest);
+        lanes.add_products(weights, &R::filled_up(rest, 0.0));
     }
-    reduce(lanes, |a, b| a + b)
-}
-
-/// Fewer values than lanes, as eight, four, two and one: pieces whose places are known when this is compiled.
-#[inline(always)]
-fn add_rest(lanes: &mut Lanes, weights: &Chunk, rest: &[f32]) {
-    match rest.split_first_chunk::<8>() {
-        Some((values, rest)) => {
-            add_products(lanes, weights, values, 0);
-            add_few(lanes, weights, rest, 8);
-        }
-        None => add_few(lanes, weights, rest, 0),
-    }
-}
-
-#[inline(always)]
-fn add_few(lanes: &mut Lanes, weights: &Chunk, rest: &[f32], from: usize) {
-    match rest.split_first_chunk::<4>() {
-        Some((values, rest)) => {
-            add_products(lanes, weights, values, from);
-            add_last(lanes, weights, rest, from + 4);
-        }
-        None => add_last(lanes, weights, rest, from),
-    }
-}
-
-#[inline(always)]
-fn add_last(lanes: &mut Lanes, weights: &Chunk, rest: &[f32], from: usize) {
-    match *rest {
-        [a, b, c, ..] => add_products(lanes, weights, &[a, b, c], from),
-        [a, b] => add_products(lanes, weights, &[a, b], from),
-        [a] => add_products(lanes, weights, &[a], from),
-        [] => (),
-    }
-}
-
-#[inline(always)]
-fn add_products<const N: usize>(lanes: &mut Lanes, weights: &Chunk, values: &[f32; N], from: usize) {
-    for i in 0..N {
-        lanes[from + i] += f64::from(weights[from + i]) * f64::from(values[i]);
-    }
+    lanes.reduce(|a, b| a + b)
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::simd::{Level, Work};
     use super::*;
+
+    struct Dot<'a> {
+        weights: &'a [Chunk],
+        row: &'a [f32],
+        to: &'a mut f64,
+    }
+
+    impl Work for Dot<'_> {
+        #[inline(always)]
+        fn run<R: Registers>(self) {
+            *self.to = dot::<R>(self.weights, self.row);
+        }
+    }
 
     #[test]
     fn dot_follows_the_canonical_order() {
@@ -107,7 +125,11 @@ mod tests {
             let eight: Vec<f64> = (0..8).map(|i| lanes[i] + lanes[i + 8]).collect();
             let four: Vec<f64> = (0..4).map(|i| eight[i] + eight[i + 4]).collect();
             let expected = (four[0] + four[2]) + (four[1] + four[3]);
-            assert_eq!(dot(&chunked(&a), &b).to_bits(), expected.to_bits(), "{count}");
+            let mut given = f64::NAN;
+            for level in Level::available() {
+                level.run(Dot { weights: &chunked(&a), row: &b, to: &mut given });
+                assert_eq!(given.to_bits(), expected.to_bits(), "{count} {}", level.name());
+            }
         }
     }
 }

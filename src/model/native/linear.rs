@@ -90,7 +90,7 @@ impl Work for LinearRun<'_> {
         let scores = self.to.len().saturating_sub(bias.len());
         for (score, bias) in self.to[scores..].iter_mut().zip(bias) {
             let (weights, next) = rest.split_at(chunks);
-            *score = (alpha * dot(weights, self.row) + bias) as f32;
+            *score = (alpha * dot::<R>(weights, self.row) + bias) as f32;
             rest = next;
         }
         link.apply(self.to);

@@ -194,6 +194,9 @@ pub(super) trait Registers {
 
     /// Does work that is part of other work.
     fn part(work: impl Work);
+
+    /// Up to a block of values, and `none` behind them.
+    fn filled_up(values: &[f32], none: f32) -> Block;
 }
 
 /// A part is compiled where it stands, so that it is made for what is known there; in a debug build it is a function of its own for all
@@ -217,6 +220,11 @@ impl<I: Instructions> Registers for Large<I> {
     fn part(work: impl Work) {
         part::<Self, I>(work);
     }
+
+    #[inline(always)]
+    fn filled_up(values: &[f32], none: f32) -> Block {
+        I::filled_up(values, none)
+    }
 }
 
 /// Fewer, shorter or unknown registers.
@@ -230,6 +238,11 @@ impl<I: Instructions> Registers for Small<I> {
     #[inline(always)]
     fn part(work: impl Work) {
         part::<Self, I>(work);
+    }
+
+    #[inline(always)]
+    fn filled_up(values: &[f32], none: f32) -> Block {
+        I::filled_up(values, none)
     }
 }
 
@@ -252,6 +265,11 @@ impl<I: Instructions> Registers for Called<I> {
     #[inline(always)]
     fn part(work: impl Work) {
         part::<Self, I>(work);
+    }
+
+    #[inline(always)]
+    fn filled_up(values: &[f32], none: f32) -> Block {
+        I::filled_up(values, none)
     }
 }
 

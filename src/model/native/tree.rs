@@ -136,14 +136,14 @@ impl Trees {
     }
 
     #[inline(always)]
-    fn row(&self, row: &[f32], scratch: &mut [f32], to: &mut [f32]) {
+    fn row<R: Registers>(&self, row: &[f32], scratch: &mut [f32], to: &mut [f32]) {
         let (reached, rest) = scratch.split_at_mut(padded(self.trees));
         match &self.way {
             Way::Fast(fast) => fast.descend(row, rest, reached),
             Way::Both(fast, _) if !has_missing(row) => fast.descend(row, rest, reached),
             Way::Both(_, plain) | Way::Plain(plain) => plain.descend(row, reached),
         }
-        self.sum.run(&reached[..self.trees], to);
+        self.sum.run::<R>(&reached[..self.trees], to);
     }
 
     /// The graph says where missing values go.
@@ -200,7 +200,7 @@ impl Work for Run<'_> {
     fn run<R: Registers>(self) {
         let rows = self.rows.chunks_exact(self.trees.columns);
         for (row, to) in rows.zip(self.to.chunks_exact_mut(self.trees.outputs())) {
-            self.trees.row(row, self.scratch, to);
+            self.trees.row::<R>(row, self.scratch, to);
         }
     }
 }

@@ -1,8 +1,9 @@
 //! From the leaves that a row reached to one score a target, and to what is made of those.
 
-use super::super::block::filled;
-use super::super::lanes::{LANES, reduce_half};
+use super::super::block::{Block, filled};
+use super::super::lanes::{Halves, LANES};
 use super::super::scores::Link;
+use super::super::sums::Registers;
 use super::Aggregate;
 use crate::model::params::{Params, Visit};
 
@@ -54,69 +55,59 @@ impl Sum {
 
     /// Writes those; `reached` is what the leaf that each tree reached holds.
     #[inline(always)]
-    pub(super) fn run(&self, reached: &[f32], to: &mut [f32]) {
+    pub(super) fn run<R: Registers>(&self, reached: &[f32], to: &mut [f32]) {
         let scores = to.len().saturating_sub(self.base.len());
         for (target, score) in to[scores..].iter_mut().enumerate() {
-            *score = (self.total(reached, target) + self.base[target]) as f32;
+            *score = (self.total::<R>(reached, target) + self.base[target]) as f32;
         }
         self.link.apply(to);
     }
 
     /// The trees' values of one target, without the base value.
     #[inline(always)]
-    pub(super) fn total(&self, reached: &[f32], target: usize) -> f64 {
+    pub(super) fn total<R: Registers>(&self, reached: &[f32], target: usize) -> f64 {
+        let none = self.aggregate.neutral();
         match &self.leaves {
             Leaves::Single { starts } => {
                 let own = &reached[starts[target] as usize..starts[target + 1] as usize];
-                self.aggregated(own, reached.len(), |value| value)
+                self.aggregated(own, reached.len(), |leaves| R::filled_up(leaves, none))
             }
-            Leaves::Rows { targets, values } => self.aggregated(reached, reached.len(), |leaf| values[leaf.to_bits() as usize * targets + target]),
+            Leaves::Rows { targets, values } => {
+                let value = |leaf: &f32| values[leaf.to_bits() as usize * targets + target];
+                self.aggregated(reached, reached.len(), |leaves| filled(none, |lane| leaves.get(lane).map_or(none, value)))
+            }
         }
     }
 
+    /// `values` makes a block of up to 16 trees' leaves, with what is neutral behind them.
     #[inline(always)]
-    fn aggregated(&self, reached: &[f32], trees: usize, value: impl Fn(f32) -> f32) -> f64 {
+    fn aggregated(&self, reached: &[f32], trees: usize, values: impl Fn(&[f32]) -> Block) -> f64 {
         match self.aggregate {
-            Aggregate::Sum => self.joined(reached, value, |a, b| a + b),
-            Aggregate::Average => self.joined(reached, value, |a, b| a + b) / trees as f64,
-            Aggregate::Min => spoken(self.joined(reached, value, f64::min)),
-            Aggregate::Max => spoken(self.joined(reached, value, f64::max)),
+            Aggregate::Sum => self.joined(reached, values, |a, b| a + b),
+            Aggregate::Average => self.joined(reached, values, |a, b| a + b) / trees as f64,
+            Aggregate::Min => spoken(self.joined(reached, values, f64::min)),
+            Aggregate::Max => spoken(self.joined(reached, values, f64::max)),
         }
     }
 
+    /// A lane stays as it is when what is neutral is joined to it.
     #[inline(always)]
-    fn joined(&self, reached: &[f32], value: impl Fn(f32) -> f32, join: impl Fn(f64, f64) -> f64) -> f64 {
-        let neutral = self.aggregate.neutral();
-        let mut lanes = [[f64::from(neutral); LANES / 2]; 2];
+    fn joined(&self, reached: &[f32], values: impl Fn(&[f32]) -> Block, join: impl Fn(f64, f64) -> f64) -> f64 {
+        let mut lanes = Halves::new(f64::from(self.aggregate.neutral()));
         let (groups, rest) = reached.as_chunks::<LANES>();
         for group in groups {
-            join_lanes(&mut lanes, &filled(0.0, |lane| value(group[lane])), &join);
+            lanes.join(&values(group), &join);
         }
         if !rest.is_empty() {
-            // A lane that already has what is neutral stays as it is.
-            join_lanes(&mut lanes, &filled(0.0, |lane| rest.get(lane).map_or(neutral, |leaf| value(*leaf))), &join);
+            lanes.join(&values(rest), &join);
         }
-        let [low, high] = lanes;
-        reduce_half(filled(0.0, |lane| join(low[lane], high[lane])), join)
+        lanes.reduce(join)
     }
 
     /// Shows its parameters.
     pub(super) fn params(&mut self, visit: &mut Visit<'_>) {
         self.leaves.params(visit);
         visit(&mut self.base);
-    }
-}
-
-/// Joins a value to each lane. Eight lanes at a time, as many as the widest register holds, or compilers make pairs of them.
-#[inline(always)]
-fn join_lanes([low, high]: &mut [[f64; LANES / 2]; 2], values: &[f32; LANES], join: impl Fn(f64, f64) -> f64) {
-    let (first, second): ([f64; LANES / 2], [f64; LANES / 2]) =
-        (filled(0.0, |lane| f64::from(values[lane])), filled(0.0, |lane| f64::from(values[LANES / 2 + lane])));
-    for (lane, value) in low.iter_mut().zip(&first) {
-        *lane = join(*lane, *value);
-    }
-    for (lane, value) in high.iter_mut().zip(&second) {
-        *lane = join(*lane, *value);
     }
 }
 
