@@ -132,18 +132,13 @@ impl Trees {
 
     /// Writes what each of the rows gives; `scratch` has `scratch_len` values.
     pub(super) fn run(&self, level: Level, rows: &[f32], scratch: &mut [f32], to: &mut [f32]) {
-        level.run(Run { trees: self, rows, scratch, to });
-    }
-
-    #[inline(always)]
-    fn row<R: Registers>(&self, row: &[f32], scratch: &mut [f32], to: &mut [f32]) {
-        let (reached, rest) = scratch.split_at_mut(padded(self.trees));
-        match &self.way {
-            Way::Fast(fast) => fast.descend(row, rest, reached),
-            Way::Both(fast, _) if !has_missing(row) => fast.descend(row, rest, reached),
-            Way::Both(_, plain) | Way::Plain(plain) => plain.descend(row, reached),
+        let mut rows = rows;
+        for to in to.chunks_exact_mut(self.outputs()) {
+            let (row, rest) = rows.split_at(self.columns);
+            // Row by row: in a loop over rows, compilers prepare what a single one reads once.
+            level.run(Run { trees: self, row, scratch, to });
+            rows = rest;
         }
-        self.sum.run::<R>(&reached[..self.trees], to);
     }
 
     /// The graph says where missing values go.
@@ -187,10 +182,10 @@ fn has_missing(row: &[f32]) -> bool {
     row.iter().fold(false, |missing, x| missing | x.is_nan())
 }
 
-/// An ensemble at work on rows.
+/// An ensemble at work on a row.
 struct Run<'a> {
     trees: &'a Trees,
-    rows: &'a [f32],
+    row: &'a [f32],
     scratch: &'a mut [f32],
     to: &'a mut [f32],
 }
@@ -198,10 +193,14 @@ struct Run<'a> {
 impl Work for Run<'_> {
     #[inline(always)]
     fn run<R: Registers>(self) {
-        let rows = self.rows.chunks_exact(self.trees.columns);
-        for (row, to) in rows.zip(self.to.chunks_exact_mut(self.trees.outputs())) {
-            self.trees.row::<R>(row, self.scratch, to);
+        let Run { trees, row, scratch, to } = self;
+        let (reached, rest) = scratch.split_at_mut(padded(trees.trees));
+        match &trees.way {
+            Way::Fast(fast) => fast.descend(row, rest, reached),
+            Way::Both(fast, _) if !has_missing(row) => fast.descend(row, rest, reached),
+            Way::Both(_, plain) | Way::Plain(plain) => plain.descend(row, reached),
         }
+        trees.sum.run::<R>(&reached[..trees.trees], to);
     }
 }
 

@@ -125,19 +125,26 @@ impl Blocks {
             }
             return;
         };
+        let (places, _) = places.as_chunks_mut::<SIDE>();
         for blocks in above {
             let blocks = &blocks[..];
-            // SAFETY: the crown has given every tree one of its exits, and a level has a block for each exit of what is above.
-            places.iter_mut().for_each(|place| *place = *place << DEEP | exit(row, unsafe { blocks.get_unchecked(*place as usize) }));
+            for place in places.iter_mut().flat_map(|places| places) {
+                // SAFETY: the crown has given every tree one of its exits, and a level has a block for each exit of what is above.
+                *place = *place << DEEP | exit(row, unsafe { blocks.get_unchecked(*place as usize) });
+            }
         }
         let (blocks, eighth) = (&last[..], &self.last[..]);
-        for (place, reached) in places.iter().zip(reached) {
-            // SAFETY: as above.
-            let (block, eighth) = unsafe { (blocks.get_unchecked(*place as usize), eighth.get_unchecked(*place as usize)) };
-            let exit = exit(row, block) as usize;
-            let leaf = std::hint::select_unpredictable(exit < EXITS - 1, block.leaves.as_ptr().wrapping_add(exit), eighth);
-            // SAFETY: a leaf of the block or the last one.
-            *reached = unsafe { *leaf };
+        for (places, reached) in places.iter().zip(reached.as_chunks_mut::<SIDE>().0) {
+            // A group is one round without branches. The groups wait until the crown is through: what it has just written as a whole
+            // cannot be read in parts before it has reached the cache.
+            for (place, reached) in places.iter().zip(reached) {
+                // SAFETY: as above.
+                let (block, eighth) = unsafe { (blocks.get_unchecked(*place as usize), eighth.get_unchecked(*place as usize)) };
+                let exit = exit(row, block) as usize;
+                let leaf = std::hint::select_unpredictable(exit < EXITS - 1, block.leaves.as_ptr().wrapping_add(exit), eighth);
+                // SAFETY: a leaf of the block or the last one.
+                *reached = unsafe { *leaf };
+            }
         }
     }
 
