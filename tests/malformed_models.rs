@@ -77,7 +77,8 @@ impl Tree {
 #[test]
 fn the_writer_here_writes_good_files() {
     assert_eq!(attempt(&product(&tensor("w", &[2, 1], raw(&[1.0, 2.0])))).unwrap(), "1 output of 2 inputs");
-    assert_eq!(attempt(&Tree::good().file()).unwrap(), "1 tree, depth 2, 5 nodes, <= <");
+    let summary = attempt(&Tree::good().file()).unwrap();
+    assert!(summary.starts_with("1 tree, depth 2, 5 nodes, <= <, in "), "{summary}");
 }
 
 #[test]

@@ -177,7 +177,7 @@ fn backends_say_what_they_are() {
     assert!(!linear.accepts_missing() && linear.thresholds().is_empty());
     let trees = load("xgb_2_missing");
     assert_eq!((trees.family(), trees.inputs()[0].name.as_str()), ("tree ensemble", "X"));
-    assert!(trees.summary().starts_with("17 trees, depth 3, ") && trees.summary().ends_with(" nodes, <, missing values"), "{}", trees.summary());
+    assert!(trees.summary().starts_with("17 trees, depth 3, ") && trees.summary().contains(" nodes, <, missing values, "), "{}", trees.summary());
     assert!(trees.accepts_missing());
     assert_eq!(trees.outputs().iter().map(|port| port.name.as_str()).collect::<Vec<_>>(), ["probabilities"]);
     let thresholds = trees.thresholds();

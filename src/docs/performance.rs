@@ -39,26 +39,47 @@
 //! # Trees
 //!
 //! See `model::native::tree`. All comparisons become `x <= threshold` over integers in the order of the floats, and a fixed rule on
-//! the ensemble's shape chooses how nodes lie: blocks of 15 branches that one comparison decides, a crown of such blocks on uneven trees,
-//! or a chain of 8-byte nodes in which a comparison's carry is the step. Gathers lost on the processor that we measure on.
+//! the ensemble's shape and the instructions chooses how nodes lie; `inspect` says which. With AVX-512 a row of up to 64 columns is in
+//! registers, where one instruction looks up the columns of 16 branches and another compares them:
 //!
-//! Ensembles of trees of 17 to 32 leaves with at least 128 branches a column go by rank instead: the branches of a column stand by
-//! threshold, and before each 16th a row of masks has, of all trees, the leaves that are left when everything before it is passed
-//! (QuickScorer, with prefixes). A row of values costs two comparisons of 16 thresholds, one row of masks and some eight single masks a
-//! column, and nothing waits for an address that another answer gives, so 17 levels cost as much as five. A trained LightGBM model of
-//! 200 trees of 31 leaves, in a sketch on a two-core Zen 4 (p50, ns; 419 KB of tables, 126 KB with crown and chain):
+//! - **in blocks**, nearly full trees: the top two to four levels of 16 trees at once, where the branches above choose among those of the
+//!   next level before those are needed, then blocks of seven branches on one cache line with what seven of the eight leaves hold. A tree
+//!   reads one or two lines, takes no branch, and its exit is a look-up of its seven decisions;
+//! - **by cuts**, trees of at most 32 leaves: all branches, those of 16 trees side by side, each clearing the leaves below its first child;
+//! - **by rank**, trees of 17 to 32 leaves with at least 128 branches a column: the branches of a column stand by threshold, and before each
+//!   16th a row of masks has, of all trees, the leaves that are left when everything before it is passed (QuickScorer, with prefixes);
+//! - **in crown and chain**, other trees; **in a chain**, wide rows and other processors: nodes of 8 bytes in which a comparison's carry is
+//!   the step.
 //!
-//! | | crown and chain | ranks | chain, AVX2 | ranks, AVX2 |
-//! |---|---:|---:|---:|---:|
-//! | hot | 1,368 | 595 | 1,344 | 592 |
-//! | 320 KB of something else read in between | 1,903 | 1,001 | 1,843 | 1,122 |
-//! | cold | 1,813 | 901 | 2,173 | 981 |
+//! A sketch of the descents alone, other work of 40 KB between two calls, p50 in ns on a two-core Zen 4 and on a core of an Emerald Rapids
+//! (a busy host: read its columns in ratios). *Four levels* are the blocks before: 15 branches, their columns and 16 leaves on three lines.
 //!
-//! Tried and lost: groups of 8 (749 KB leave the second cache: 1.4 times slower) and of 32 (twice the single masks: 1.7 times), and
-//! fetching rows of masks ahead. On other shapes ranks lose, so the rule leaves them out: 250 trees of 11 leaves over 60 columns
-//! (1,071 against 1,027 hot with masks of 16 bits, 1,040 against 924 with AVX2), 150 trees of depth 3 (402 against 211) and 200 of
-//! depth 4 (484 against 440); full trees of depth 5 are even when hot (565 against 589 in blocks) and lose in turns. A column costs
-//! some 16 ns however few branches it has. Through the header, in turns with ONNX Runtime: 862 ns, was 1,702.
+//! | Zen 4; Xeon | blocks | four levels | cuts | ranks | crown and chain | the same, gathering | chain | the same, gathering |
+//! |---|---:|---:|---:|---:|---:|---:|---:|---:|
+//! | forest, 100 x depth 8 | 320; 385 | 361; - | | | 501; 676 | 1,222; 907 | 651; 813 | 1,902; 991 |
+//! | XGBoost, 200 x depth 6 | 350; 427 | 501; - | | | 681; 766 | 1,382; 1,108 | 942; 1,166 | 2,604; 1,492 |
+//! | XGBoost, 200 x depth 5 | 331; 413 | 551; - | 661; 758 | 551; 773 | 491; 629 | 1,082; 1,032 | 742; 1,034 | 2,113; 1,329 |
+//! | LightGBM, 200 x 31 leaves | | | 641; 681 | 551; 697 | 801; 1,033 | 1,943; 1,975 | 1,042; 1,638 | 3,155; 1,918 |
+//! | LightGBM, 200 x 63 leaves | | | | | 1,032; 2,052 | 2,574; 1,687 | 1,292; 1,721 | 3,846; 1,898 |
+//! | LightGBM, 200 x 255 leaves | | | | | 1,552; 2,083 | 4,056; 2,138 | 2,023; 2,537 | 5,999; 2,630 |
+//! | 250 x 11 leaves, 60 columns | | | 410; 520 | | 681; 880 | 1,562; 1,901 | 881; 1,107 | 3,254; 1,756 |
+//! | 200 x 31 leaves, 400 columns | | | | | | | 1,102; 1,705 | 4,286; 2,604 |
+//!
+//! So **nothing gathers**. *Gathering* takes the chain's nodes eight to a vector, four vectors interleaved, the row looked up in registers
+//! or gathered too: on Zen 4 two to four times as slow, on the Xeon, whose gathers are some of the fastest, 1.1 to 2.2 times, and even at 255
+//! leaves. Blocks and cuts make a step of 16 branches where a gather makes one of eight, and read fewer lines.
+//!
+//! What compilers make of plain loops was worth as much as the layouts. Of a loop that looks values up they make gathers, and of one over
+//! blocks of 16 values, vectors across the blocks, gathered again: `cpu::apart` keeps rounds apart, which took int8 answers of LSTM_A from 1.94
+//! to 1.74 us, of LSTM_B from 8.1 to 7.5, the Transformer from 128 to 117. The crown's four levels were a loop with its masks in memory
+//! (forest 547 to 430 ns written out), counting thresholds below a value was a sum of bytes (ranks 641 to 551), a choice of two
+//! addresses a branch that is guessed wrong once in eight (XGBoost 740 to 391), and 16 trees of blocks to a round saved another 60.
+//! `make verify PART=hot` looks for gathers in the library.
+//!
+//! Tried and lost: fetching blocks ahead (no difference with one line a tree; 190 ns slower with three), a crown of five levels (forest even,
+//! depth 5 slower), the walk of 16 trees right behind their crown (531 to 561 ns: what is written as a whole is read in parts too soon), the
+//! columns of four branches in one number (cuts even on Zen 4, a sixth slower on the Xeon), leaves picked 16 to a round; groups of 8 by
+//! rank (749 KB leave the second cache: 1.4 times slower) and of 32 (twice the single masks: 1.7 times), fetching rows of masks ahead.
 //!
 //! # Windows: everything but the newest row, before it is there
 //!

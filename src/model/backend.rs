@@ -44,7 +44,7 @@ pub trait Backend: Send + Sync + fmt::Debug {
     /// The kind of model: `"linear"`, `"tree ensemble"`, `"lstm"`.
     fn family(&self) -> &'static str;
 
-    /// A line for a person: `"200 trees, depth 6, 12,345 nodes, <, missing values"`.
+    /// A line for a person: `"200 trees, depth 6, 12,345 nodes, <, missing values, in blocks"`.
     fn summary(&self) -> String;
 
     /// Backend bits of the prediction record.

@@ -28,7 +28,8 @@ pub(super) struct Conv {
 impl Conv {
     /// Channels of the result.
     pub(super) fn filters(&self) -> usize {
-        self.groups.iter().map(Matrix::outputs).sum()
+        // All groups have as many.
+        self.groups.first().map_or(0, Matrix::outputs) * self.groups.len()
     }
 
     /// The rows of the sequence that a row of the result reads, padding apart.

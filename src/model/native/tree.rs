@@ -154,7 +154,16 @@ impl Trees {
         let missing = if self.about.tracks_missing { ", missing values" } else { "" };
         let count = |count: usize, one: &str| format!("{} {one}{}", grouped(count), if count == 1 { "" } else { "s" });
         let trees = count(self.trees, "tree");
-        format!("{trees}, depth {}, {}, {}{missing}", self.about.depth, count(self.about.nodes, "node"), self.about.comparisons)
+        let nodes = count(self.about.nodes, "node");
+        format!("{trees}, depth {}, {nodes}, {}{missing}, {}", self.about.depth, self.about.comparisons, self.layout())
+    }
+
+    /// How rows descend on this processor.
+    fn layout(&self) -> &'static str {
+        match &self.way {
+            Way::Plain(_) => "node by node",
+            Way::Fast(fast) | Way::Both(fast, _) => fast.name(),
+        }
     }
 
     /// Shows its parameters.

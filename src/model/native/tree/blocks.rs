@@ -128,7 +128,7 @@ impl Blocks {
         let (places, _) = places.as_chunks_mut::<SIDE>();
         for blocks in above {
             let blocks = &blocks[..];
-            for place in places.iter_mut().flat_map(|places| places) {
+            for place in places.as_flattened_mut() {
                 // SAFETY: the crown has given every tree one of its exits, and a level has a block for each exit of what is above.
                 *place = *place << DEEP | exit(row, unsafe { blocks.get_unchecked(*place as usize) });
             }

@@ -43,6 +43,20 @@ impl Fast {
         ranks().or_else(|| Chain::whole(plain, columns).map(Fast::Chain))
     }
 
+    /// What people are told.
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Fast::Ranks(_) => "by rank",
+            Fast::Chain(_) => "in a chain",
+            #[cfg(target_arch = "x86_64")]
+            Fast::Crowned(_) => "in crown and chain",
+            #[cfg(target_arch = "x86_64")]
+            Fast::Cuts(_) => "by cuts",
+            #[cfg(target_arch = "x86_64")]
+            Fast::Blocks(_) => "in blocks",
+        }
+    }
+
     /// Whether rows with missing values, which some branch lets take its first child, can take it.
     pub(super) fn takes_missing(&self) -> bool {
         match self {
