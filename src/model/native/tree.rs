@@ -8,14 +8,15 @@
 //! i, i + 16, ... of a target. Which leaf a tree reaches does not depend on how it is laid out, so the layout is free, and a
 //! [fixed rule](fast) chooses it:
 //!
-//! - [blocks]: with AVX-512, at most 64 columns and nearly full trees, the top levels of 16 trees at once, below them blocks of seven
-//!   branches on one cache line, which one comparison decides;
-//! - [ranks]: otherwise, trees of 17 to 32 leaves, at least 128 branches a column and at most 640 KB of masks: the branches of all trees
-//!   by column and threshold, with the leaves that are left of every tree at each 16th;
-//! - [cuts]: other trees of at most 32 leaves have, with AVX-512, all of their branches decided, those of 16 trees side by side;
-//! - [crowned]: other uneven trees have, with AVX-512, their top four levels decided like blocks, and the rest in a chain;
+//! - [blocks]: with AVX-512 and at most 64 columns, trees of up to four levels and nearly full ones: the top levels of 16 trees at once,
+//!   below them blocks of seven branches on one cache line, which one comparison decides;
+//! - [sweep]: with the same, other trees of at most 64 leaves have all of their branches decided, those of 32 trees side by side;
+//! - [ranks]: with other processors, wider rows or missing values in them, trees of 17 to 32 leaves, at least 128 branches a column and at
+//!   most 640 KB of masks: the branches of all trees by column and threshold, with the leaves that are left of every tree at each 16th;
+//! - [crowned]: with the same, other uneven trees have their top four levels decided like blocks, and the rest in a chain;
 //! - [chain]: elsewhere, nodes of 8 bytes in which one comparison and its carry are a step, 8 trees side by side;
-//! - [plain]: nodes that test for equality or send missing values to their first child; rows without a missing value go a faster way.
+//! - [plain]: nodes that test for equality, and rows with missing values that some node sends to its first child, where the layout of the
+//!   others (chain, crown, more than 32 columns) does not know that.
 //!
 //! What each buys, and why no layout gathers: `crate::docs::performance`.
 
@@ -26,11 +27,8 @@ mod chain;
 mod crown;
 #[cfg(target_arch = "x86_64")]
 mod crowned;
-#[cfg(target_arch = "x86_64")]
-mod cuts;
 mod fast;
 mod layout;
-mod masks;
 mod ordinal;
 mod plain;
 mod ranks;
@@ -38,6 +36,8 @@ mod read;
 #[cfg(target_arch = "x86_64")]
 mod row;
 mod sum;
+#[cfg(target_arch = "x86_64")]
+mod sweep;
 
 use super::simd::{Level, Work};
 use super::sums::Registers;

@@ -6,22 +6,24 @@ use super::blocks::Blocks;
 use super::chain::Chain;
 #[cfg(target_arch = "x86_64")]
 use super::crowned::Crowned;
-#[cfg(target_arch = "x86_64")]
-use super::cuts::Cuts;
 use super::plain::Plain;
 use super::ranks::Ranks;
+#[cfg(target_arch = "x86_64")]
+use super::row::{COLUMNS, HALF};
+#[cfg(target_arch = "x86_64")]
+use super::sweep::Sweep;
 use crate::model::params::Visit;
 
-/// A layout for branches that compare with `<=`, and for rows whose missing values, if any, take the second child everywhere.
+/// A layout for branches that compare with `<=`. Missing values take the second child everywhere, where [`Fast::takes_missing`] does not
+/// say that they take the one that each branch says.
 #[derive(Debug)]
 pub(super) enum Fast {
-    /// Missing values take the child that each branch says.
     Ranks(Ranks),
     Chain(Chain),
     #[cfg(target_arch = "x86_64")]
     Crowned(Crowned),
     #[cfg(target_arch = "x86_64")]
-    Cuts(Cuts),
+    Sweep(Sweep),
     #[cfg(target_arch = "x86_64")]
     Blocks(Blocks),
 }
@@ -34,11 +36,13 @@ impl Fast {
         }
         let ranks = || Ranks::new(plain, level).map(Fast::Ranks);
         #[cfg(target_arch = "x86_64")]
-        if let Some(wide) = level.wide().filter(|_| columns <= super::row::COLUMNS) {
+        if let Some(wide) = level.wide().filter(|_| columns <= COLUMNS) {
             let blocks = Blocks::new(plain, columns, wide).map(Fast::Blocks);
-            let cuts = || Cuts::new(plain, columns, wide).map(Fast::Cuts);
+            let sweep = || Sweep::new(plain, columns, wide).map(Fast::Sweep);
             let crowned = || Crowned::new(plain, columns, wide).map(Fast::Crowned);
-            return blocks.or_else(ranks).or_else(cuts).or_else(crowned);
+            // Wider rows with missing values would go the plain way.
+            let ranks_first = if plain.misses && columns > HALF { ranks() } else { None };
+            return blocks.or(ranks_first).or_else(sweep).or_else(crowned);
         }
         ranks().or_else(|| Chain::whole(plain, columns).map(Fast::Chain))
     }
@@ -51,7 +55,7 @@ impl Fast {
             #[cfg(target_arch = "x86_64")]
             Fast::Crowned(_) => "in crown and chain",
             #[cfg(target_arch = "x86_64")]
-            Fast::Cuts(_) => "by cuts",
+            Fast::Sweep(_) => "in a sweep",
             #[cfg(target_arch = "x86_64")]
             Fast::Blocks(_) => "in blocks",
         }
@@ -65,7 +69,7 @@ impl Fast {
             #[cfg(target_arch = "x86_64")]
             Fast::Crowned(_) => false,
             #[cfg(target_arch = "x86_64")]
-            Fast::Cuts(cuts) => cuts.takes_missing(),
+            Fast::Sweep(sweep) => sweep.takes_missing(),
             #[cfg(target_arch = "x86_64")]
             Fast::Blocks(blocks) => blocks.takes_missing(),
         }
@@ -79,7 +83,7 @@ impl Fast {
             #[cfg(target_arch = "x86_64")]
             Fast::Crowned(crowned) => crowned.scratch_len(),
             #[cfg(target_arch = "x86_64")]
-            Fast::Cuts(_) | Fast::Blocks(_) => 0,
+            Fast::Sweep(_) | Fast::Blocks(_) => 0,
         }
     }
 
@@ -92,7 +96,7 @@ impl Fast {
             #[cfg(target_arch = "x86_64")]
             Fast::Crowned(crowned) => crowned.descend(row, scratch, reached),
             #[cfg(target_arch = "x86_64")]
-            Fast::Cuts(cuts) => cuts.descend(row, bytemuck::cast_slice_mut(&mut scratch[..reached.len()]), reached),
+            Fast::Sweep(sweep) => sweep.descend(row, bytemuck::cast_slice_mut(&mut scratch[..reached.len()]), reached),
             #[cfg(target_arch = "x86_64")]
             Fast::Blocks(blocks) => blocks.descend(row, bytemuck::cast_slice_mut(&mut scratch[..reached.len()]), reached),
         }
@@ -106,7 +110,7 @@ impl Fast {
             #[cfg(target_arch = "x86_64")]
             Fast::Crowned(crowned) => crowned.params(visit),
             #[cfg(target_arch = "x86_64")]
-            Fast::Cuts(cuts) => cuts.params(visit),
+            Fast::Sweep(sweep) => sweep.params(visit),
             #[cfg(target_arch = "x86_64")]
             Fast::Blocks(blocks) => blocks.params(visit),
         }

@@ -1,4 +1,5 @@
-//! Trees of 17 to 32 leaves by [masks](super::masks), of which most are met before the row is there.
+//! Trees of 17 to 32 leaves: each keeps a mask of the leaves that the row may still reach, and every branch that sends the row to its
+//! second child clears those below its first. The first leaf that is left is the one reached (QuickScorer, Lucchese et al. 2015).
 //!
 //! The branches of a column stand by ascending threshold, so those that a row passes are the first ones: how many is its rank. They
 //! stand in groups of 16, and before each group there is a row of masks of all trees from which everything before it is already
@@ -12,12 +13,14 @@ mod table;
 
 #[cfg(target_arch = "x86_64")]
 use super::super::simd::Wide;
-use super::masks::{Leaves, pick};
 use super::ordinal::ordinal;
+use crate::cpu::apart;
 use crate::model::params::{Params, Visit};
 
 /// Branches of a group, and thresholds that are compared at once.
 const GROUP: usize = 16;
+/// The most leaves of a tree: one bit each.
+const LEAVES: usize = 32;
 /// Lines of masks that stay in registers.
 const TILE: usize = 4;
 
@@ -64,7 +67,7 @@ pub(super) struct Ranks {
     rows: Params<Line>,
     width: usize,
     /// What the leaves of each tree hold.
-    leaves: Params<Leaves>,
+    leaves: Params<[f32; LEAVES]>,
 }
 
 /// Working memory of one row.
@@ -111,7 +114,10 @@ impl Ranks {
             // SAFETY: cuts are copies of those in groups, which are of trees, and each tree has a mask.
             *unsafe { left.get_unchecked_mut((cut >> 32) as usize) } &= *cut as u32;
         }
-        pick(left, &self.leaves, reached);
+        for ((reached, leaves), left) in reached.iter_mut().zip(&self.leaves).zip(left) {
+            *reached = leaves[left.trailing_zeros() as usize % LEAVES];
+            apart();
+        }
     }
 
     #[inline(always)]
@@ -129,7 +135,7 @@ impl Ranks {
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,popcnt")]
     fn ranked_wide(&self, row: &[f32], work: &mut Work) -> usize {
-        self.rank(row, work, |thresholds, key| super::row::below(thresholds, key))
+        self.rank(row, work, |thresholds, key| super::row::below(thresholds, super::row::all(key)))
     }
 
     /// Finds each column's row of masks, and lists the cuts of its group that the row passes: how many.

@@ -2,9 +2,9 @@
 
 use std::arch::x86_64::{
     __m128i, __m512i, __mmask16, _mm_loadl_epi64, _mm_loadu_si128, _mm256_cmplt_epu32_mask, _mm256_cvtepu8_epi32, _mm256_loadu_si256, _mm512_castsi512_si256,
-    _mm512_cmpeq_epi32_mask, _mm512_cmpgt_epu32_mask, _mm512_cmplt_epu32_mask, _mm512_cvtepu8_epi32, _mm512_loadu_si512, _mm512_mask_mov_epi32,
-    _mm512_maskz_loadu_epi32, _mm512_or_si512, _mm512_permutex2var_epi32, _mm512_set1_epi32, _mm512_setzero_si512, _mm512_slli_epi32, _mm512_srai_epi32,
-    _mm512_test_epi32_mask, _mm512_xor_si512, _mm512_zextsi256_si512,
+    _mm512_cmpeq_epi32_mask, _mm512_cmpgt_epu32_mask, _mm512_cmplt_epu32_mask, _mm512_loadu_si512, _mm512_mask_mov_epi32, _mm512_maskz_loadu_epi32,
+    _mm512_or_si512, _mm512_permutex2var_epi32, _mm512_set1_epi32, _mm512_setzero_si512, _mm512_slli_epi32, _mm512_srai_epi32, _mm512_test_epi32_mask,
+    _mm512_xor_si512, _mm512_zextsi256_si512,
 };
 
 use super::ordinal::NEVER;
@@ -77,13 +77,13 @@ impl<const NARROW: bool> Row<NARROW> {
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
     pub(super) fn second(&self, thresholds: __m512i, columns: __m512i) -> __mmask16 {
-        _mm512_cmplt_epu32_mask(thresholds, self.values(columns))
+        _mm512_cmplt_epu32_mask(thresholds, self.places(columns))
     }
 
-    /// The values in 16 columns.
+    /// The places of the values in 16 columns.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-    fn values(&self, columns: __m512i) -> __m512i {
+    pub(super) fn places(&self, columns: __m512i) -> __m512i {
         let [a, b, c, d] = self.0;
         let values = _mm512_permutex2var_epi32(a, columns, b);
         if NARROW {
@@ -101,7 +101,7 @@ impl<const NARROW: bool> Row<NARROW> {
     pub(super) fn second_of_seven(&self, seven: &Seven) -> u8 {
         // SAFETY: 8 bytes are there.
         let columns = unsafe { _mm_loadl_epi64(seven.looked.as_ptr().cast()) };
-        let values = self.values(_mm512_zextsi256_si512(_mm256_cvtepu8_epi32(columns)));
+        let values = self.places(_mm512_zextsi256_si512(_mm256_cvtepu8_epi32(columns)));
         // SAFETY: 28 bytes are there, and those of `looked` behind them.
         let thresholds = unsafe { _mm256_loadu_si256((&raw const *seven).cast()) };
         _mm256_cmplt_epu32_mask(thresholds, _mm512_castsi512_si256(values))
@@ -132,12 +132,18 @@ fn lowered(places: __m512i) -> __m512i {
     _mm512_mask_mov_epi32(places, missing, _mm512_setzero_si512())
 }
 
-/// How many thresholds are below a place.
+/// How many thresholds are below a place that is in all lanes.
 #[inline]
 #[target_feature(enable = "avx512f,popcnt")]
-pub(super) fn below(thresholds: &[[u32; SIDE]], place: u32) -> u32 {
-    let place = _mm512_set1_epi32(place as i32);
+pub(super) fn below(thresholds: &[[u32; SIDE]], place: __m512i) -> u32 {
     thresholds.iter().map(|block| _mm512_cmplt_epu32_mask(load(block), place).count_ones()).sum()
+}
+
+/// A number in all lanes.
+#[inline]
+#[target_feature(enable = "avx512f")]
+pub(super) fn all(number: u32) -> __m512i {
+    _mm512_set1_epi32(number as i32)
 }
 
 /// 16 numbers in a register.
@@ -149,13 +155,6 @@ pub(super) fn load(numbers: &[u32; SIDE]) -> __m512i {
 }
 
 /// 16 columns in a register.
-#[inline]
-#[target_feature(enable = "avx512f")]
-pub(super) fn columns(columns: &Columns) -> __m512i {
-    _mm512_cvtepu8_epi32(bytes(columns))
-}
-
-/// The same as bytes.
 #[inline]
 #[target_feature(enable = "avx512f")]
 pub(super) fn bytes(columns: &Columns) -> __m128i {

@@ -1,10 +1,9 @@
 //! From trees to their branches by column and rank, where that pays.
 
 use super::super::super::simd::Level;
-use super::super::masks::{Cut, LEAVES, Masked};
 use super::super::ordinal::{NEVER, threshold};
 use super::super::plain::{MISSING, Plain};
-use super::{Column, EVERY, GROUP, Group, Line, Ranks};
+use super::{Column, EVERY, GROUP, Group, LEAVES, Line, Ranks};
 
 /// The fewest leaves of the largest tree: smaller trees descend in fewer steps than this takes.
 const FEWEST_LEAVES: usize = 17;
@@ -26,13 +25,6 @@ struct Branch {
     second: bool,
 }
 
-impl Branch {
-    fn new(plain: &Plain, tree: usize, cut: &Cut) -> Branch {
-        let node = &plain.nodes[cut.at as usize];
-        Branch { column: node.column(), threshold: threshold(node.value), tree, mask: cut.left, second: node.bits & MISSING == 0 }
-    }
-}
-
 impl Ranks {
     /// `None` where trees are too small, too large, or too few for their columns.
     pub(in super::super) fn new(plain: &Plain, level: Level) -> Option<Ranks> {
@@ -41,14 +33,15 @@ impl Ranks {
         if !(FEWEST_LEAVES..=LEAVES).contains(&leaves) {
             return None;
         }
-        let masked: Vec<Masked> = plain.roots.iter().map(|root| Masked::new(plain, *root)).collect();
-        let of_tree = |(tree, masked): (usize, &Masked)| masked.cuts.iter().map(|cut| Branch::new(plain, tree, cut)).collect::<Vec<_>>();
-        let mut branches: Vec<Branch> = masked.iter().enumerate().flat_map(of_tree).collect();
-        branches.sort_by_key(|branch| (branch.column, branch.threshold));
-        let by_column: Vec<&[Branch]> = branches.chunk_by(|a, b| a.column == b.column).collect();
+        let mut all = Branches { plain, branches: Vec::with_capacity(plain.branches()), leaves: vec![[0.0; LEAVES]; trees] };
+        for (tree, root) in plain.roots.iter().enumerate() {
+            all.node(tree, 0, *root);
+        }
+        all.branches.sort_by_key(|branch| (branch.column, branch.threshold));
+        let by_column: Vec<&[Branch]> = all.branches.chunk_by(|a, b| a.column == b.column).collect();
         let width = super::lines::<u32>(trees);
         let rows: usize = by_column.iter().map(|branches| branches.len().div_ceil(GROUP)).sum();
-        if branches.len() < FEWEST_BRANCHES * by_column.len() || rows * width * size_of::<Line>() > MOST_BYTES {
+        if all.branches.len() < FEWEST_BRANCHES * by_column.len() || rows * width * size_of::<Line>() > MOST_BYTES {
             return None;
         }
         let mut table = Table { columns: Vec::new(), bounds: Vec::new(), groups: Vec::new(), rows: vec![EVERY; width], width };
@@ -64,7 +57,7 @@ impl Ranks {
             groups: groups.into(),
             rows: rows.into(),
             width,
-            leaves: masked.iter().map(|tree| tree.leaves).collect(),
+            leaves: all.leaves.into(),
         })
     }
 }
@@ -122,5 +115,28 @@ impl Group {
             group.cuts[index] = (branch.tree as u64) << 32 | u64::from(branch.mask);
         }
         group
+    }
+}
+
+/// The branches while they are collected.
+struct Branches<'a> {
+    plain: &'a Plain,
+    branches: Vec<Branch>,
+    leaves: Vec<[f32; LEAVES]>,
+}
+
+impl Branches<'_> {
+    /// Takes in a subtree whose first leaf is this one of its tree; the leaf behind it.
+    fn node(&mut self, tree: usize, leaf: usize, at: u32) -> usize {
+        let node = self.plain.nodes[at as usize];
+        let Some(first) = node.child() else {
+            self.leaves[tree][leaf] = node.value;
+            return leaf + 1;
+        };
+        let middle = self.node(tree, leaf, first);
+        let cleared = ((1 << (middle - leaf)) - 1) << leaf;
+        let second = node.bits & MISSING == 0;
+        self.branches.push(Branch { column: node.column(), threshold: threshold(node.value), tree, mask: !cleared, second });
+        self.node(tree, middle, first + 1)
     }
 }

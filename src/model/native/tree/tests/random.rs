@@ -256,31 +256,59 @@ fn rows(random: &mut Random, columns: usize) -> Vec<f32> {
     rows
 }
 
+/// The leaves of random trees on random rows are those of the text, on every level: how rows descend on each, and whether those with missing
+/// values go another way.
+fn check(random: &mut Random, kind: &Kind) -> Vec<(&'static str, bool)> {
+    let forest: Vec<Tree> = (0..kind.trees).map(|_| kind.tree(random, 0, kind.shape)).collect();
+    let graph = kind.graph(&forest);
+    let rows = rows(random, kind.columns);
+    let expected: Vec<u32> = rows.chunks(kind.columns).flat_map(|row| kind.expected(&forest, row)).map(f32::to_bits).collect();
+    let run = |level: Level| {
+        let trees = regressor(&graph, kind.columns, level).unwrap();
+        let (mut scratch, mut scores) = (vec![f32::NAN; trees.scratch_len()], vec![f32::NAN; expected.len()]);
+        trees.run(level, &rows, &mut scratch, &mut scores);
+        let scores: Vec<u32> = scores.iter().map(|score| score.to_bits()).collect();
+        assert_eq!(scores, expected, "{kind:?} {} on {}", trees.layout(), level.name());
+        (trees.layout(), matches!(trees.way, Way::Both(..)))
+    };
+    Level::available().into_iter().map(run).collect()
+}
+
 #[test]
 fn every_layout_reaches_the_leaves_that_the_text_says() {
     let mut random = Random(5);
     let mut seen = BTreeSet::new();
     for round in 0..if cfg!(miri) { 10 } else { 500 } {
         let kind = kind(&mut random, round);
-        let forest: Vec<Tree> = (0..kind.trees).map(|_| kind.tree(&mut random, 0, kind.shape)).collect();
-        let graph = kind.graph(&forest);
-        let rows = rows(&mut random, kind.columns);
-        let expected: Vec<u32> = rows.chunks(kind.columns).flat_map(|row| kind.expected(&forest, row)).map(f32::to_bits).collect();
-        for level in Level::available() {
-            let trees = regressor(&graph, kind.columns, level).unwrap();
-            seen.insert((trees.layout(), matches!(trees.way, Way::Both(..))));
-            let (mut scratch, mut scores) = (vec![f32::NAN; trees.scratch_len()], vec![f32::NAN; expected.len()]);
-            trees.run(level, &rows, &mut scratch, &mut scores);
-            let scores: Vec<u32> = scores.iter().map(|score| score.to_bits()).collect();
-            assert_eq!(scores, expected, "{kind:?} {} on {}", trees.layout(), level.name());
-        }
+        seen.extend(check(&mut random, &kind));
     }
-    // Whether rows with missing values go another way.
     let mut known = vec![("by rank", false), ("in a chain", false), ("in a chain", true), ("node by node", false)];
     if Level::available().len() == 3 {
-        known.extend([("by cuts", false), ("by cuts", true), ("in blocks", false), ("in blocks", true), ("in crown and chain", false)]);
+        known.extend([("in a sweep", false), ("in a sweep", true), ("in blocks", false), ("in blocks", true), ("in crown and chain", false)]);
         known.push(("in crown and chain", true));
     }
     // A few small ensembles need not meet every rule.
     assert!(cfg!(miri) || seen == known.into_iter().collect());
+}
+
+/// Every number of levels above and of blocks that there is, and more than blocks take.
+#[test]
+fn full_trees_of_every_depth_reach_theirs() {
+    let mut random = Random(7);
+    for depth in 0..if cfg!(miri) { 3 } else { 15 } {
+        let kind = Kind {
+            shape: Shape::Full(depth),
+            trees: if depth < 10 { 17 } else { 16 },
+            columns: random.of(&[3, 32, 40]),
+            targets: 1,
+            modes: ORDERED,
+            missing: depth % 2 == 0,
+            aggregate: "SUM",
+            base: 0.0,
+        };
+        let layouts = check(&mut random, &kind);
+        if layouts.len() == 3 {
+            assert_eq!(layouts[2].0, if depth < 14 { "in blocks" } else { "in crown and chain" }, "{depth}");
+        }
+    }
 }
