@@ -42,44 +42,60 @@
 //! the ensemble's shape and the instructions chooses how nodes lie; `inspect` says which. With AVX-512 a row of up to 64 columns is in
 //! registers, where one instruction looks up the columns of 16 branches and another compares them:
 //!
-//! - **in blocks**, nearly full trees: the top two to four levels of 16 trees at once, where the branches above choose among those of the
-//!   next level before those are needed, then blocks of seven branches on one cache line with what seven of the eight leaves hold. A tree
-//!   reads one or two lines, takes no branch, and its exit is a look-up of its seven decisions;
-//! - **by cuts**, trees of at most 32 leaves: all branches, those of 16 trees side by side, each clearing the leaves below its first child;
-//! - **by rank**, trees of 17 to 32 leaves with at least 128 branches a column: the branches of a column stand by threshold, and before each
-//!   16th a row of masks has, of all trees, the leaves that are left when everything before it is passed (QuickScorer, with prefixes);
-//! - **in crown and chain**, other trees; **in a chain**, wide rows and other processors: nodes of 8 bytes in which a comparison's carry is
-//!   the step.
+//! - **in blocks**, nearly full trees and all of up to four levels: the top two to four levels of 16 trees at once, where the branches above
+//!   choose among those of the next level before those are needed, then blocks of seven branches on one cache line with what seven of the
+//!   eight leaves hold. A tree takes no branch, and its exit of a block is a look-up of seven decisions;
+//! - **in a sweep**, other trees of at most 64 leaves: all branches, those of 32 trees side by side, from the first leaf to the last. Each tree
+//!   keeps the first leaf that is left; a branch whose first child holds it, and which the row leaves by the second, moves it behind
+//!   itself. Values are compared by their rank among the thresholds of their column, so that 32 fit into a register;
+//! - **in crown and chain**, larger trees: the same top levels, then nodes of 8 bytes in which a comparison's carry is the step;
+//! - **by rank**, on other processors and in wide rows, trees of 17 to 32 leaves with at least 128 branches a column: the branches of a column
+//!   stand by threshold, and before each 16th a row of masks has, of all trees, the leaves that are left when everything before it is
+//!   passed (QuickScorer, with prefixes). Everything else there is one **chain**.
 //!
-//! A sketch of the descents alone, other work of 40 KB between two calls, p50 in ns on a two-core Zen 4 and on a core of an Emerald Rapids
-//! (a busy host: read its columns in ratios). *Four levels* are the blocks before: 15 branches, their columns and 16 leaves on three lines.
+//! A sketch of the descents alone, 40 KB of something else read between two calls, p50 in ns on a two-core Zen 4:
 //!
-//! | Zen 4; Xeon | blocks | four levels | cuts | ranks | crown and chain | the same, gathering | chain | the same, gathering |
-//! |---|---:|---:|---:|---:|---:|---:|---:|---:|
-//! | forest, 100 x depth 8 | 320; 385 | 361; - | | | 501; 676 | 1,222; 907 | 651; 813 | 1,902; 991 |
-//! | XGBoost, 200 x depth 6 | 350; 427 | 501; - | | | 681; 766 | 1,382; 1,108 | 942; 1,166 | 2,604; 1,492 |
-//! | XGBoost, 200 x depth 5 | 331; 413 | 551; - | 661; 758 | 551; 773 | 491; 629 | 1,082; 1,032 | 742; 1,034 | 2,113; 1,329 |
-//! | LightGBM, 200 x 31 leaves | | | 641; 681 | 551; 697 | 801; 1,033 | 1,943; 1,975 | 1,042; 1,638 | 3,155; 1,918 |
-//! | LightGBM, 200 x 63 leaves | | | | | 1,032; 2,052 | 2,574; 1,687 | 1,292; 1,721 | 3,846; 1,898 |
-//! | LightGBM, 200 x 255 leaves | | | | | 1,552; 2,083 | 4,056; 2,138 | 2,023; 2,537 | 5,999; 2,630 |
-//! | 250 x 11 leaves, 60 columns | | | 410; 520 | | 681; 880 | 1,562; 1,901 | 881; 1,107 | 3,254; 1,756 |
-//! | 200 x 31 leaves, 400 columns | | | | | | | 1,102; 1,705 | 4,286; 2,604 |
+//! | | blocks | sweep | by rank | crown and chain | chain | four levels a block | masks |
+//! |---|---:|---:|---:|---:|---:|---:|---:|
+//! | forest, 100 trees of depth 8 | **320** | | | 501 | 651 | 361 | |
+//! | XGBoost, 200 of depth 6 | **350** | 952 | | 681 | 942 | 501 | |
+//! | XGBoost, 200 of depth 5 | **320** | 551 | 551 | 491 | 742 | 551 | 661 |
+//! | LightGBM, 200 of 31 leaves | | **461** | 551 | 801 | 1,042 | | 641 |
+//! | LightGBM, 200 of 63 leaves | | **761** | | 1,032 | 1,292 | | |
+//! | LightGBM, 200 of 127 leaves | | 1,342 | | **1,262** | | | |
+//! | LightGBM, 1,000 of 31 leaves, 60 columns | | **1,983** | | 3,946 | 5,388 | | 3,215 |
+//! | 250 of 11 leaves, 60 columns | | **410** | | 681 | 881 | | 410 |
 //!
-//! So **nothing gathers**. *Gathering* takes the chain's nodes eight to a vector, four vectors interleaved, the row looked up in registers
-//! or gathered too: on Zen 4 two to four times as slow, on the Xeon, whose gathers are some of the fastest, 1.1 to 2.2 times, and even at 255
-//! leaves. Blocks and cuts make a step of 16 branches where a gather makes one of eight, and read fewer lines.
+//! *Four levels a block* was what blocks were before: 15 branches, their columns and 16 leaves on three lines. *Masks*: the sweep with a bit a
+//! leaf and 16 trees side by side. On a Xeon (Emerald Rapids) the order is the same: forest 355, XGBoost 400, LightGBM of 31 leaves 608 in a
+//! sweep and 657 by rank, of 63 leaves 960 and 1,207 in crown and chain.
+//!
+//! **Nothing gathers.** The chain's nodes eight to a vector, four vectors interleaved, the row looked up in registers or gathered too, below
+//! the crown and without it; p50 in ns, hot, one run on each machine:
+//!
+//! | | Zen 4: loads | gathers | Xeon: loads | gathers |
+//! |---|---:|---:|---:|---:|
+//! | forest, 100 trees of depth 8 | 481 | 1,221 | 631 | 829 |
+//! | XGBoost, 200 of depth 6 | 601 | 1,372 | 743 | 1,049 |
+//! | LightGBM, 200 of 31 leaves | 781 | 1,933 | 1,014 | 2,020 |
+//! | LightGBM, 200 of 63 leaves | 1,021 | 2,564 | 1,441 | 1,676 |
+//! | LightGBM, 200 of 255 leaves | 1,533 | 4,056 | 2,076 | 2,168 |
+//! | 250 of 11 leaves, 60 columns | 671 | 1,552 | 851 | 1,893 |
+//! | without crown: 200 of 31 leaves, 400 columns | 1,072 | 4,276 | 2,509 | 3,028 |
+//!
+//! A gather makes one step of eight trees; a block three steps of one tree, a step of the sweep one branch of 32.
 //!
 //! What compilers make of plain loops was worth as much as the layouts. Of a loop that looks values up they make gathers, and of one over
 //! blocks of 16 values, vectors across the blocks, gathered again: `cpu::apart` keeps rounds apart, which took int8 answers of LSTM_A from 1.94
-//! to 1.74 us, of LSTM_B from 8.1 to 7.5, the Transformer from 128 to 117. The crown's four levels were a loop with its masks in memory
-//! (forest 547 to 430 ns written out), counting thresholds below a value was a sum of bytes (ranks 641 to 551), a choice of two
-//! addresses a branch that is guessed wrong once in eight (XGBoost 740 to 391), and 16 trees of blocks to a round saved another 60.
-//! `make verify PART=hot` looks for gathers in the library.
+//! to 1.74 us, of LSTM_B from 8.1 to 7.5, a Transformer from 128 to 117. The crown's four levels were a loop with its masks in memory
+//! (forest 547 to 430 ns written out), counting thresholds below a value was a sum of bytes (by rank 641 to 551), a choice of two
+//! addresses a branch that is guessed wrong once in eight (XGBoost 741 to 391), a conjunction of two masks the wrong one first (sweep 531 to
+//! 461), and 16 trees of blocks to a round saved another 60. `make verify PART=hot` looks for gathers in the library.
 //!
 //! Tried and lost: fetching blocks ahead (no difference with one line a tree; 190 ns slower with three), a crown of five levels (forest even,
-//! depth 5 slower), the walk of 16 trees right behind their crown (531 to 561 ns: what is written as a whole is read in parts too soon), the
-//! columns of four branches in one number (cuts even on Zen 4, a sixth slower on the Xeon), leaves picked 16 to a round; groups of 8 by
-//! rank (749 KB leave the second cache: 1.4 times slower) and of 32 (twice the single masks: 1.7 times), fetching rows of masks ahead.
+//! depth 5 slower), the walk of 16 trees right behind their crown (320 to 561 ns), masks with the columns of four branches in one number
+//! (even on Zen 4, a sixth slower on the Xeon), leaves picked 16 to a round; groups of 8 by rank (749 KB leave the second cache: 1.4
+//! times slower) and of 32 (twice the single masks: 1.7 times), fetching rows of masks ahead.
 //!
 //! # Windows: everything but the newest row, before it is there
 //!
