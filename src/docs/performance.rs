@@ -83,6 +83,10 @@
 //! | 250 of 11 leaves, 60 columns | 671 | 1,552 | 851 | 1,893 |
 //! | without crown: 200 of 31 leaves, 400 columns | 1,072 | 4,276 | 2,509 | 3,028 |
 //!
+//! The Xeon's host was busy. In two other runs there, beside tenants that took half of a core, gathers came out ahead below the crown of large
+//! trees: 63 leaves 1,687 against 2,052 (2,038 and 2,121 in the other), 255 leaves 2,611 against 3,065. Trees of up to 64 leaves are swept
+//! since, in 960; for larger ones on a quiet Xeon it is open.
+//!
 //! A gather makes one step of eight trees; a block three steps of one tree, a step of the sweep one branch of 32.
 //!
 //! What compilers make of plain loops was worth as much as the layouts. Of a loop that looks values up they make gathers, and of one over

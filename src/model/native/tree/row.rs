@@ -92,10 +92,8 @@ impl<const NARROW: bool> Row<NARROW> {
         let others = _mm512_permutex2var_epi32(c, columns, d);
         _mm512_mask_mov_epi32(values, _mm512_test_epi32_mask(columns, _mm512_set1_epi32(HALF as i32)), others)
     }
-}
 
-impl<const NARROW: bool> Row<NARROW> {
-    /// The same of 7; the eighth bit says nothing.
+    /// Which of 7 branches do; the eighth bit says nothing.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
     pub(super) fn second_of_seven(&self, seven: &Seven) -> u8 {
