@@ -50,7 +50,7 @@ fn graphs() -> Vec<PathBuf> {
 /// A working copy with its input and output widths; `None` when the backend does not take the graph.
 fn instance(path: &Path, asked: BackendChoice, limit: &RunLimit) -> Option<(Box<dyn Instance>, usize, usize)> {
     let bytes = std::fs::read(path).unwrap();
-    let request = Request { bytes: &bytes, shapes: &[shape(path)?], asked };
+    let request = Request { bytes: &bytes, shapes: &[shape(path)?], asked: asked.into() };
     let backend = choose(&request, &Backends::default(), limit).ok()?.backend;
     let (width, outputs) = (backend.input_width(), backend.output_width());
     Some((backend.instance(limit).ok()?, width, outputs))

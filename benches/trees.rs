@@ -1,6 +1,6 @@
 //! Tree ensembles of the usual shapes, one new row a call, beside ONNX Runtime's C API with bound buffers, alternating in one loop.
 //! Hot: 64 calls of the one, then of the other. By turns: single calls, so that each finds the other's nodes in the caches. Cold: as
-//! by turns, after 6 MB have been read. Prints a table; without `ORT_DYLIB_PATH` only our side is timed.
+//! by turns, after 6 MB have been read. Ways: every way down that fits, by turns, whichever the rule chooses. Prints a table; without `ORT_DYLIB_PATH` only our side is timed.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a bench fails by panicking")]
 
 #[path = "support/forest.rs"]
@@ -15,7 +15,7 @@ use std::time::Instant;
 
 use forest::{Forest, Grow, Random};
 use foretick::model::backend::Instance;
-use foretick::model::native::compile;
+use foretick::model::native::{Descent, Kept, Level, compile, compile_kept};
 use foretick::model::onnx_ir::Graph;
 use foretick::model::watchdog::RunLimit;
 use hdrhistogram::Histogram;
@@ -25,13 +25,14 @@ use peer::Peer;
 /// What is read before a cold call, in bytes.
 const SWEEP: usize = 6_000_000;
 
-const FORESTS: [Forest; 9] = [
+const FORESTS: [Forest; 10] = [
     Forest { name: "random forest, 100 trees, depth 8", trees: 100, columns: 25, grow: Grow::Depth(8), mode: "BRANCH_LEQ", missing: false },
     Forest { name: "XGBoost, 200 trees, depth 6", trees: 200, columns: 25, grow: Grow::Depth(6), mode: "BRANCH_LT", missing: true },
     Forest { name: "XGBoost, 200 trees, depth 5", trees: 200, columns: 25, grow: Grow::Depth(5), mode: "BRANCH_LT", missing: true },
     Forest { name: "XGBoost, 150 trees, depth 3", trees: 150, columns: 25, grow: Grow::Depth(3), mode: "BRANCH_LT", missing: true },
     Forest { name: "LightGBM, 200 trees, 31 leaves", trees: 200, columns: 25, grow: Grow::Leaves(31), mode: "BRANCH_LEQ", missing: true },
     Forest { name: "LightGBM, 200 trees, 63 leaves", trees: 200, columns: 25, grow: Grow::Leaves(63), mode: "BRANCH_LEQ", missing: true },
+    Forest { name: "LightGBM, 200 trees, 255 leaves", trees: 200, columns: 25, grow: Grow::Leaves(255), mode: "BRANCH_LEQ", missing: true },
     Forest { name: "LightGBM, 1,000 trees, 31 leaves", trees: 1_000, columns: 60, grow: Grow::Leaves(31), mode: "BRANCH_LEQ", missing: true },
     Forest { name: "LightGBM, 200 trees, 31 leaves, 400 columns", trees: 200, columns: 400, grow: Grow::Leaves(31), mode: "BRANCH_LEQ", missing: true },
     Forest { name: "GBT_A, 250 trees, 11 leaves", trees: 250, columns: 60, grow: Grow::Leaves(11), mode: "BRANCH_LEQ", missing: false },
@@ -104,6 +105,24 @@ fn duel(environment: Option<&Environment>, forest: &Forest) -> (String, Duel) {
     (backend.summary(), Duel { instance, peer, rows, cache: vec![1; SWEEP / 8] })
 }
 
+/// Every way down an ensemble that fits it: name and p50 in nanoseconds, one call of each in turns.
+fn ways(forest: &Forest, calls: usize) -> Vec<(&'static str, u64)> {
+    let graph = Graph::parse(&forest.file(7)).unwrap();
+    let built = |descent| compile_kept(&graph, None, Level::best(), Kept { descent: Some(descent), ..Kept::default() }).ok();
+    let fitting = Descent::ALL.into_iter().filter_map(|descent| Some((descent.name(), built(descent)?)));
+    let new = || Histogram::<u64>::new(3).unwrap();
+    let mut ways: Vec<_> = fitting.map(|(name, backend)| (name, backend.instance(&RunLimit::none()).unwrap(), new())).collect();
+    let rows = Random(11).rows(1_024, forest.columns);
+    for call in 0..calls {
+        for (_, instance, times) in &mut ways {
+            let start = Instant::now();
+            instance.run(black_box(&rows[call % rows.len()]), &mut [0.0]).unwrap();
+            times.record(start.elapsed().as_nanos() as u64).unwrap();
+        }
+    }
+    ways.into_iter().map(|(name, _, times)| (name, times.value_at_quantile(0.5))).collect()
+}
+
 fn line(what: &str, times: &Times) {
     let at = |times: &Histogram<u64>, quantile: f64| times.value_at_quantile(quantile);
     let [p50, p99] = [0.5, 0.99].map(|quantile| at(&times.ours, quantile));
@@ -125,5 +144,7 @@ fn main() {
         line("hot", &duel.times(hot, 64, 0));
         line("turns", &duel.times(hot, 1, 0));
         line("cold", &duel.times(cold, 1, SWEEP));
+        let ways: Vec<String> = ways(forest, hot / 5).into_iter().map(|(name, ns)| format!("{name} {ns}")).collect();
+        println!("  ways   {}", ways.join(", "));
     }
 }

@@ -19,7 +19,7 @@ const TOPS: [&str; 5] = ["ffi", "docs", "cli", "lib", "main"];
 /// Files outside `ffi` that may be unsafe: the choice of an instruction set, the floating-point mode, what is done at exit, the look at
 /// ONNX Runtime's library, products with smaller weights, the nodes of trees, the fences and the seat of a lane's models, the slots that two threads take turns on, result memory of the caller's, and pinning;
 /// of the benchmark the calls of the header, the loops that measure the core, and ONNX Runtime's own call.
-const UNSAFE: [&str; 23] = [
+const UNSAFE: [&str; 24] = [
     "src/cpu.rs",
     "src/model/denormals.rs",
     "src/model/exit.rs",
@@ -30,6 +30,7 @@ const UNSAFE: [&str; 23] = [
     "src/model/native/tree/blocks.rs",
     "src/model/native/tree/chain.rs",
     "src/model/native/tree/crown.rs",
+    "src/model/native/tree/gathers.rs",
     "src/model/native/tree/ranks.rs",
     "src/model/native/tree/row.rs",
     "src/model/native/tree/sweep.rs",

@@ -24,7 +24,7 @@ const IMPORT: [u8; 6] = [0x42, 4, 0x0a, 0, 0x10, 15];
 
 /// Loads a graph, warms it and runs it twice.
 fn attempt(file: &[u8], limit: &RunLimit) -> Result<()> {
-    let request = Request { bytes: file, shapes: &[vec![1, 1]], asked: BackendChoice::Ort };
+    let request = Request { bytes: file, shapes: &[vec![1, 1]], asked: BackendChoice::Ort.into() };
     let backend = choose(&request, &Backends::default(), limit)?.backend;
     let (mut input, mut out) = (vec![0.0; backend.input_width()], vec![0.0; backend.output_width()]);
     let mut instance = backend.instance(limit)?;

@@ -213,7 +213,7 @@ fn answers_do_not_depend_on_scratch() {
 }
 
 fn kept(graph: &Graph, level: Level, precision: Precision) -> foretick::Result<Arc<dyn Backend>> {
-    native::compile_kept(graph, None, level, Kept { precision, ranges: &[] })
+    native::compile_kept(graph, None, level, Kept { precision, ..Kept::default() })
 }
 
 /// Networks in every precision that they can be kept in.

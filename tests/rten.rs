@@ -56,7 +56,7 @@ fn tried(bytes: &[u8], shape: &[usize], value: f32) -> Result<Vec<f32>> {
 
 fn opened(patrol: &Patrol, bytes: &[u8], shape: &[usize]) -> Result<(Arc<dyn Backend>, Box<dyn Instance>)> {
     let limit = patrol.limit(Duration::from_secs(5));
-    let request = Request { bytes, shapes: &[shape.to_vec()], asked: BackendChoice::Rten };
+    let request = Request { bytes, shapes: &[shape.to_vec()], asked: BackendChoice::Rten.into() };
     let backend = choose(&request, &Backends::default(), &limit)?.backend;
     Ok((backend.clone(), backend.instance(&limit)?))
 }
@@ -102,7 +102,7 @@ fn a_member_runs_there_and_says_so() {
 fn by_default_it_is_the_last_and_only_where_the_runtime_is_absent() {
     let bytes = std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/graphs/sine.onnx")).unwrap();
     let patrol = Patrol::start().unwrap();
-    let request = Request { bytes: &bytes, shapes: &[vec![1, 1]], asked: BackendChoice::Default };
+    let request = Request { bytes: &bytes, shapes: &[vec![1, 1]], asked: BackendChoice::Default.into() };
     let by = |allowed: &Backends| choose(&request, allowed, &patrol.limit(Duration::from_secs(5)));
     let chosen = by(&Backends { ort: false, ..Backends::default() }).unwrap();
     assert_eq!(chosen.backend.bits(), 4);

@@ -4,12 +4,17 @@
 
 mod support;
 
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use foretick::config::Backends;
 use foretick::engine::Engine;
 use foretick::model::bundle::Bundle;
+use foretick::model::choice::Choice;
+use foretick::model::manifest::hex;
+use foretick::model::native::Descent;
+use foretick::model::watchdog::RunLimit;
 use foretick::{Error, Status};
 use serde_json::Value;
 
@@ -40,6 +45,11 @@ fn folder() -> tempfile::TempDir {
 
 fn backends<'v>(report: &'v Value, member: &str) -> &'v Value {
     report["members"].as_array().unwrap().iter().find(|entry| entry["name"] == member).unwrap()
+}
+
+/// A bundle whose member `xgb` has trees.
+fn shipped() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("models/sim/v2")
 }
 
 fn open(folder: &Path) -> Result<Bundle, Error> {
@@ -88,15 +98,59 @@ fn backends_stand_side_by_side() {
     if library().is_none() {
         return;
     }
-    let told = report(&tune(&Path::new(env!("CARGO_MANIFEST_DIR")).join("models/sim/v2"), &["--dry-run"]));
+    let told = report(&tune(&shipped(), &["--dry-run"]));
     let ran = |member: &str| {
         let entries = backends(&told, member)["backends"].as_array().unwrap();
         entries.iter().filter(|entry| entry["whole"].is_object()).map(|entry| entry["backend"].as_str().unwrap()).collect::<Vec<_>>()
     };
-    assert_eq!((ran("lstm"), ran("cnn"), ran("xgb")), (vec!["native", "ort", "rten"], vec!["native", "ort", "rten"], vec!["native", "ort"]));
+    assert_eq!((ran("lstm"), ran("cnn")), (vec!["native", "ort", "rten"], vec!["native", "ort", "rten"]));
+    let trees = ran("xgb");
+    assert_eq!(trees[..2], ["native", "ort"]);
+    assert!(trees.len() > 2 && trees[2..].iter().all(|name| name.starts_with("native/")), "other ways down its trees: {trees:?}");
     let refused = &backends(&told, "xgb")["backends"][2]["refused"];
     assert!(refused.as_str().unwrap().contains("TreeEnsemble"), "{refused}");
     assert!(backends(&told, "lstm")["backends"][0]["newest_row"]["calls"].as_u64().unwrap() > 0, "the native kernel works ahead");
+}
+
+/// A lock changes how trees descend, and no bit of what they answer.
+#[test]
+fn trees_descend_as_the_lock_says() {
+    let folder = tempfile::tempdir().unwrap();
+    for entry in std::fs::read_dir(shipped()).unwrap().map(Result::unwrap) {
+        std::fs::copy(entry.path(), folder.path().join(entry.file_name())).unwrap();
+    }
+    let unlocked = open(folder.path()).unwrap();
+    let head = format!("format = 1\nbundle = \"{}\"\nforetick = \"0\"\nmeasured_on = \"nothing\"\n", hex(&unlocked.digest));
+    let (fixed, expected) = answers(&unlocked, "xgb");
+    let mut ways = BTreeSet::from([fixed]);
+    for (name, choice) in Choice::NAMED.into_iter().filter(|(_, choice)| choice.descent.is_some()) {
+        std::fs::write(folder.path().join(LOCK), lines(&head, &[&format!("xgb = \"{name}\"")])).unwrap();
+        match open(folder.path()).map(|bundle| answers(&bundle, "xgb")) {
+            Ok((way, bits)) => {
+                assert_eq!(Some(way.as_str()), choice.descent.map(Descent::name));
+                assert_eq!(bits, expected, "{name}");
+                ways.insert(way);
+            }
+            Err(error) => {
+                assert_eq!(error.status(), Status::Operator, "{error}");
+                assert!(error.text().contains("model xgb") && error.text().contains("remove the file"), "{error}");
+            }
+        }
+    }
+    assert!(ways.len() > 1, "{ways:?}");
+}
+
+/// How a member's trees descend, and the bits that they answer for the golden rows.
+fn answers(bundle: &Bundle, name: &str) -> (String, Vec<u32>) {
+    let number = bundle.members.iter().position(|member| member.spec.name == name).unwrap();
+    let limit = RunLimit::none();
+    let backend = &bundle.members[number].backend;
+    let (mut instance, mut out) = (backend.clone().instance(&limit).unwrap(), vec![0.0; backend.output_width()]);
+    let bits = bundle.golden_inputs(number, &limit).unwrap().into_iter().flat_map(|input| {
+        instance.run(&input, &mut out).unwrap();
+        out.iter().map(|value| value.to_bits()).collect::<Vec<_>>()
+    });
+    (backend.summary().rsplit(", ").next().unwrap().to_owned(), bits.collect())
 }
 
 /// Generations say what the lock has changed.
@@ -136,12 +190,13 @@ fn a_lock_that_does_not_fit_is_refused_with_the_remedy() {
     let folder = folder();
     assert!(tune(folder.path(), &[]).status.success());
     let good = std::fs::read_to_string(folder.path().join(LOCK)).unwrap();
-    let cases: [(&str, Vec<&str>, Status, &str); 5] = [
+    let cases: [(&str, Vec<&str>, Status, &str); 6] = [
         ("", vec!["lr = \"native\"", "gone = \"native\""], Status::Manifest, "gone is no member"),
         ("", vec!["pinned = \"ort\""], Status::Manifest, "pinned has backend = \"native\" in the manifest"),
         ("", vec!["lr = \"rten\""], if cfg!(feature = "rten") { Status::Operator } else { Status::Unsupported }, "rten"),
         ("speed = 3\n", vec!["lr = \"native\""], Status::Manifest, "speed"),
         ("", vec!["lr = \"tvm\""], Status::Manifest, "none of native, ort, rten"),
+        ("", vec!["lr = \"native/chain\""], Status::Operator, "trees descend in a chain, and this graph has none"),
     ];
     for (before, members, status, text) in cases {
         std::fs::write(folder.path().join(LOCK), format!("{before}{}", lines(&good, &members))).unwrap();

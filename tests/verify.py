@@ -41,11 +41,12 @@ MOST_S = 3_600
 FIGURES = 12
 
 
-# Of a loop that looks values up compilers make gathers, which take several times as long as loads on many processors. What has no wide
-# registers was not taken apart.
+# Of a loop that looks values up compilers make gathers, which take several times as long as loads on many processors. One kernel is made of
+# them; a listing that shows none there was not taken apart.
 GATHERS = (
-    "objdump -d --no-show-raw-insn target/kernels/release/libforetick.so > target/kernels/listing"
-    " && grep -q zmm target/kernels/listing && ! grep -E 'v?p?gather[dq]' target/kernels/listing"
+    "objdump -d --no-show-raw-insn target/kernels/release/libforetick.so"
+    """ | awk '/^[0-9a-f]+ <.*>:$/ { place = $2 } /v?p?gather[dq]/ { if (place ~ /tree.*gathers/) meant = 1; else { print place, $0; other = 1 } }"""
+    """ END { exit other || !meant }'"""
 )
 
 
@@ -105,7 +106,7 @@ PARTS = (
     ),
     Part(
         "hot",
-        "Hot calls allocate nothing and make no system call; no kernel gathers.",
+        "Hot calls allocate nothing and make no system call; no kernel gathers but the one that is made of gathers.",
         (
             "cargo test --locked --test hot_path --test capi_allocations",
             "cargo test --locked --test c_programs hot_calls -- --nocapture",

@@ -13,7 +13,8 @@ pub struct ModelArgs {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Measure every backend that runs a bundle's models within their tolerance, and write the fastest into backend.lock.
+    /// Measure every backend that runs a bundle's models within their tolerance, and every layout of their trees, and write the fastest into
+    /// backend.lock.
     Tune(tune::TuneArgs),
 }
 

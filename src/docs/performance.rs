@@ -70,7 +70,7 @@
 //! leaf and 16 trees side by side. On a Xeon (Emerald Rapids) the order is the same: forest 355, XGBoost 400, LightGBM of 31 leaves 608 in a
 //! sweep and 657 by rank, of 63 leaves 960 and 1,207 in crown and chain.
 //!
-//! **Nothing gathers.** The chain's nodes eight to a vector, four vectors interleaved, the row looked up in registers or gathered too, below
+//! **By gathers** the rule sends no row. The chain's nodes eight to a vector, four vectors interleaved, the row looked up in registers or gathered too, below
 //! the crown and without it; p50 in ns, hot, one run on each machine:
 //!
 //! | | Zen 4: loads | gathers | Xeon: loads | gathers |
@@ -85,16 +85,18 @@
 //!
 //! The Xeon's host was busy. In two other runs there, beside tenants that took half of a core, gathers came out ahead below the crown of large
 //! trees: 63 leaves 1,687 against 2,052 (2,038 and 2,121 in the other), 255 leaves 2,611 against 3,065. Trees of up to 64 leaves are swept
-//! since, in 960; for larger ones on a quiet Xeon it is open.
+//! since, in 960. A gather makes one step of eight trees; a block three steps of one tree, a step of the sweep one branch of 32.
 //!
-//! A gather makes one step of eight trees; a block three steps of one tree, a step of the sweep one branch of 32.
+//! So another processor may have another order, and `foretick model tune` measures all ways down that fit an ensemble, gathers below a crown
+//! among them, and writes the fastest into `backend.lock` (`native/gathers`). All reach the same leaves, so a lock changes no bit of an
+//! answer.
 //!
 //! What compilers make of plain loops was worth as much as the layouts. Of a loop that looks values up they make gathers, and of one over
 //! blocks of 16 values, vectors across the blocks, gathered again: `cpu::apart` keeps rounds apart, which took int8 answers of LSTM_A from 1.94
 //! to 1.74 us, of LSTM_B from 8.1 to 7.5, a Transformer from 128 to 117. The crown's four levels were a loop with its masks in memory
 //! (forest 547 to 430 ns written out), counting thresholds below a value was a sum of bytes (by rank 641 to 551), a choice of two
 //! addresses a branch that is guessed wrong once in eight (XGBoost 741 to 391), a conjunction of two masks the wrong one first (sweep 531 to
-//! 461), and 16 trees of blocks to a round saved another 60. `make verify PART=hot` looks for gathers in the library.
+//! 461), and 16 trees of blocks to a round saved another 60. `make verify PART=hot` looks for gathers where none are meant.
 //!
 //! Tried and lost: fetching blocks ahead (no difference with one line a tree; 190 ns slower with three), a crown of five levels (forest even,
 //! depth 5 slower), the walk of 16 trees right behind their crown (320 to 561 ns), masks with the columns of four branches in one number
@@ -191,5 +193,6 @@
 //! # The backend that is fastest here
 //!
 //! Which backend runs a graph is a fixed rule, so that two hosts do not differ. `foretick model tune` times those that keep the golden
-//! rows' tolerance, in turns in a pinned thread, and writes the fastest into `backend.lock`; another than the fixed choice has to win by 5 %.
+//! rows' tolerance, and of trees every way down, in turns in a pinned thread, and writes the fastest into `backend.lock`; another than the
+//! fixed choice has to win by 5 %.
 //! What counts is what stands on the way of a decision: a whole run, or the newest row alone where the rest can be worked out before.

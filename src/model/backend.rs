@@ -8,6 +8,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::error::Result;
+use crate::model::native::Descent;
 use crate::model::params::Visit;
 use crate::model::watchdog::RunLimit;
 
@@ -84,6 +85,11 @@ pub trait Backend: Send + Sync + fmt::Debug {
     /// every run stands alone.
     fn carries(&self) -> &[Carry] {
         &[]
+    }
+
+    /// How a row descends its trees; `None` without trees, and where nodes are followed as the graph has them.
+    fn descent(&self) -> Option<Descent> {
+        None
     }
 
     /// Shows what the model reads and never changes, for who moves it; a foreign backend keeps its own.

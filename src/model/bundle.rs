@@ -13,7 +13,7 @@ use crate::error::{Error, Result, Status};
 use crate::features::spec::{Missing, Schema};
 use crate::model::backend::{Backend, Port};
 use crate::model::carried::CarriedState;
-use crate::model::choice::{Chosen, Request, choose, choose_step};
+use crate::model::choice::{Choice, Chosen, Request, choose, choose_step};
 use crate::model::golden::{Golden, Worst};
 use crate::model::golden_run::GoldenRun;
 use crate::model::lock::{self, Lock};
@@ -74,7 +74,7 @@ pub enum Choices<'c> {
     /// `backend.lock` when it is there, else the fixed choice.
     Locked,
     /// These, by name of the member; the fixed choice for the others. No `backend.lock` is read.
-    Given(&'c [(String, BackendChoice)]),
+    Given(&'c [(String, Choice)]),
 }
 
 impl Bundle {
@@ -171,7 +171,7 @@ fn verified(
         let worst = all(members.iter().enumerate().map(|(number, member)| member.check(number, &mut run, &golden.expected[number])), "golden rows")?;
         let verified = Verified { members: &members, golden, manifest, limit };
         let reduced = models.iter().zip(specs).enumerate().map(|(number, (bytes, spec))| {
-            let request = Request { bytes, shapes: &[input_dims(spec, schema)], asked: spec.backend };
+            let request = Request { bytes, shapes: &[input_dims(spec, schema)], asked: spec.backend.into() };
             verified.reduce(number, &request, &mut run)
         });
         (worst, all(reduced, "precision")?)
@@ -180,9 +180,9 @@ fn verified(
     Ok(members)
 }
 
-/// The backend that a member is asked to have, and the reason where it is not the manifest's or the fixed choice's.
+/// What is asked to run a member, and the reason where it is not the manifest's or the fixed choice.
 struct Asked {
-    backend: BackendChoice,
+    choice: Choice,
     why: Option<String>,
 }
 
@@ -191,14 +191,14 @@ impl Asked {
         let given = if let Choices::Given(given) = choices { given } else { &[] };
         let given = given.iter().find(|(name, _)| *name == spec.name).map(|(_, choice)| *choice);
         let locked = lock.and_then(|lock| lock.choice(&spec.name));
-        Asked { backend: locked.or(given).unwrap_or(spec.backend), why: lock.filter(|_| locked.is_some()).map(Lock::why) }
+        Asked { choice: locked.or(given).unwrap_or(spec.backend.into()), why: lock.filter(|_| locked.is_some()).map(Lock::why) }
     }
 }
 
 impl Member {
     fn compile(spec: &MemberSpec, bytes: &[u8], specs: &[MemberSpec], schema: &Schema, asked: Asked, allowed: &Backends, limit: &RunLimit) -> Result<Member> {
         let title = format!("model {} ({})", spec.name, spec.file.file);
-        let chosen = chosen(spec, bytes, schema, asked.backend, allowed, limit).map_err(|error| error.within(&title))?;
+        let chosen = chosen(spec, bytes, schema, asked.choice, allowed, limit).map_err(|error| error.within(&title))?;
         let places = contract(spec, chosen.backend.as_ref(), schema).map_err(|error| error.within(&title))?;
         let why = asked.why.unwrap_or(chosen.why);
         Ok(Member { spec: spec.clone(), backend: chosen.backend, why, places, sources: sources(spec, specs), worst: Worst::default(), precision_error: None })
@@ -261,8 +261,8 @@ impl Member {
     }
 }
 
-fn chosen(spec: &MemberSpec, bytes: &[u8], schema: &Schema, asked: BackendChoice, allowed: &Backends, limit: &RunLimit) -> Result<Chosen> {
-    match (spec.state, asked) {
+fn chosen(spec: &MemberSpec, bytes: &[u8], schema: &Schema, asked: Choice, allowed: &Backends, limit: &RunLimit) -> Result<Chosen> {
+    match (spec.state, asked.backend) {
         (StatePolicy::None, _) => choose(&Request { bytes, shapes: &[input_dims(spec, schema)], asked }, allowed, limit),
         (_, BackendChoice::Default | BackendChoice::Native) => choose_step(bytes, schema.width(), &spec.carry, allowed),
         _ => Err(Error::new(Status::Unsupported, "native kernels alone carry a state")),

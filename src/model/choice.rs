@@ -6,9 +6,51 @@ use crate::config::Backends;
 use crate::error::{Error, Result, Status};
 use crate::model::backend::Backend;
 use crate::model::manifest::BackendChoice;
-use crate::model::native::{self, Kept, Level};
+use crate::model::native::{self, Descent, Kept, Level};
 use crate::model::onnx_ir::Graph;
 use crate::model::watchdog::RunLimit;
+
+/// What is asked to run a graph.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Choice {
+    /// The backend.
+    pub backend: BackendChoice,
+    /// How trees descend; by default a fixed rule on their shape chooses. Native kernels alone can be told.
+    pub descent: Option<Descent>,
+}
+
+impl From<BackendChoice> for Choice {
+    fn from(backend: BackendChoice) -> Choice {
+        Choice { backend, descent: None }
+    }
+}
+
+impl Choice {
+    /// All that `backend.lock` can name, and how.
+    pub const NAMED: [(&'static str, Choice); 9] = [
+        ("native", Choice { backend: BackendChoice::Native, descent: None }),
+        ("ort", Choice { backend: BackendChoice::Ort, descent: None }),
+        ("rten", Choice { backend: BackendChoice::Rten, descent: None }),
+        ("native/blocks", Choice::descending(Descent::Blocks)),
+        ("native/sweep", Choice::descending(Descent::Sweep)),
+        ("native/ranks", Choice::descending(Descent::Ranks)),
+        ("native/crown", Choice::descending(Descent::Crown)),
+        ("native/chain", Choice::descending(Descent::Chain)),
+        ("native/gathers", Choice::descending(Descent::Gathers)),
+    ];
+
+    /// Native kernels whose trees descend in this way.
+    #[must_use]
+    pub const fn descending(descent: Descent) -> Choice {
+        Choice { backend: BackendChoice::Native, descent: Some(descent) }
+    }
+
+    /// Its name in `backend.lock`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        Choice::NAMED.iter().find(|(_, known)| *known == self).map_or("default", |(name, _)| name)
+    }
+}
 
 /// A backend with the reason for it.
 #[derive(Clone, Debug)]
@@ -26,8 +68,8 @@ pub struct Request<'a> {
     pub bytes: &'a [u8],
     /// Dimensions by input where the graph leaves them open; empty when nothing is known.
     pub shapes: &'a [Vec<usize>],
-    /// The backend asked for.
-    pub asked: BackendChoice,
+    /// What is asked for.
+    pub asked: Choice,
 }
 
 /// The backend of a graph: the one asked for; by default a native kernel, else ONNX Runtime, else, where its library is absent or not
@@ -39,7 +81,7 @@ pub struct Request<'a> {
 pub fn choose(request: &Request<'_>, allowed: &Backends, limit: &RunLimit) -> Result<Chosen> {
     let graph = Graph::parse(request.bytes)?;
     let asked = "asked for".to_owned();
-    match request.asked {
+    match request.asked.backend {
         BackendChoice::Native => native(request, &graph, allowed, &asked),
         BackendChoice::Ort => ort(request, &graph, allowed, limit, asked),
         BackendChoice::Rten => rten(request, &graph, allowed, limit, asked),
@@ -121,7 +163,8 @@ fn native(request: &Request<'_>, graph: &Graph, allowed: &Backends, why: &str) -
     if !allowed.native {
         return Err(refused("native kernels are not allowed (models.backends)"));
     }
-    Ok(Chosen { backend: native::compile(graph, window(request))?, why: why.to_owned() })
+    let kept = Kept { descent: request.asked.descent, ..Kept::default() };
+    Ok(Chosen { backend: native::compile_kept(graph, window(request), Level::best(), kept)?, why: why.to_owned() })
 }
 
 #[cfg(feature = "ort")]

@@ -1,4 +1,5 @@
-//! `backend.lock`: for each member the backend that was measured and chosen for it, beside the manifest and outside its digest.
+//! `backend.lock`: for each member the backend, and the way down its trees, that were measured and chosen for it, beside the manifest and
+//! outside its digest.
 //!
 //! It is read once, when the bundle is opened. `foretick model tune` writes it; whoever removes it has the fixed choice again.
 
@@ -9,6 +10,7 @@ use sha2::{Digest, Sha256};
 use super::bundle::files::read_file;
 use crate::config::text::{Problems, Section, parse};
 use crate::error::{Error, Result, Status};
+use crate::model::choice::Choice;
 use crate::model::manifest::{BackendChoice, MemberSpec, hex};
 
 /// Its name in a bundle's folder.
@@ -17,7 +19,6 @@ pub const FILE: &str = "backend.lock";
 pub const FORMAT: i64 = 1;
 
 const REMEDY: &str = "run `foretick model tune` again, or remove the file";
-const CHOICES: [(&str, BackendChoice); 3] = [("native", BackendChoice::Native), ("ort", BackendChoice::Ort), ("rten", BackendChoice::Rten)];
 
 /// What the file says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,8 +31,8 @@ pub struct Lock {
     pub foretick: String,
     /// The processor, and the instructions that native kernels used.
     pub measured_on: String,
-    /// Backends by name of the member.
-    pub members: Vec<(String, BackendChoice)>,
+    /// What runs each member, by its name.
+    pub members: Vec<(String, Choice)>,
 }
 
 impl Lock {
@@ -60,8 +61,8 @@ impl Lock {
         let mut members = Vec::new();
         if let Some(mut section) = root.need_table("members") {
             for name in section.keys() {
-                let choice = section.choice(&name, 0, &CHOICES.map(|(name, _)| name));
-                members.push((name, CHOICES[choice].1));
+                let choice = section.choice(&name, 0, &Choice::NAMED.map(|(name, _)| name));
+                members.push((name, Choice::NAMED[choice].1));
             }
             section.finish();
         }
@@ -79,10 +80,10 @@ impl Lock {
             let text = format!("{FILE}: it was measured for the bundle of digest {}, this one has {}; {REMEDY}", self.bundle, hex(digest));
             return Err(Error::new(Status::Digest, text));
         }
-        let problem = |(name, choice): &(String, BackendChoice)| match members.iter().find(|member| member.name == *name) {
+        let problem = |(name, choice): &(String, Choice)| match members.iter().find(|member| member.name == *name) {
             None => Some(format!("{name} is no member of the bundle")),
-            Some(member) if ![BackendChoice::Default, *choice].contains(&member.backend) => {
-                Some(format!("{name} has backend = \"{}\" in the manifest, \"{}\" here", choice_name(member.backend), choice_name(*choice)))
+            Some(member) if ![BackendChoice::Default, choice.backend].contains(&member.backend) => {
+                Some(format!("{name} has backend = \"{}\" in the manifest, \"{}\" here", Choice::from(member.backend).name(), choice.name()))
             }
             Some(_) => None,
         };
@@ -93,9 +94,9 @@ impl Lock {
         }
     }
 
-    /// The backend of a member that is listed.
+    /// What runs a member that is listed.
     #[must_use]
-    pub fn choice(&self, member: &str) -> Option<BackendChoice> {
+    pub fn choice(&self, member: &str) -> Option<Choice> {
         self.members.iter().find(|(name, _)| name == member).map(|(_, choice)| *choice)
     }
 
@@ -106,11 +107,6 @@ impl Lock {
     }
 }
 
-/// The backend's name in manifests.
-fn choice_name(choice: BackendChoice) -> &'static str {
-    CHOICES.iter().find(|(_, known)| *known == choice).map_or("default", |(name, _)| name)
-}
-
 /// An error of a bundle that opens by a lock, with the way out of it.
 pub(super) fn blamed(error: Error) -> Error {
     Error::new(error.status(), format!("{}\n  backends are those of {FILE}: {REMEDY}", error.text()))
@@ -119,13 +115,15 @@ pub(super) fn blamed(error: Error) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::native::Descent;
 
-    const GOOD: &str = "format = 1\nbundle = \"ab\"\nforetick = \"0.1.0\"\nmeasured_on = \"a CPU\"\n[members]\nlr = \"native\" # 37 ns\nlstm = \"ort\"\n";
+    const GOOD: &str = "format = 1\nbundle = \"ab\"\nforetick = \"0.1.0\"\nmeasured_on = \"a CPU\"\n[members]\nlr = \"native\" # 37 ns\nlstm = \"ort\"\nxgb = \"native/gathers\"\n";
 
     #[test]
     fn a_lock_is_read() {
         let lock = Lock::parse(GOOD, [7; 32]).unwrap();
-        assert_eq!((lock.choice("lr"), lock.choice("lstm"), lock.choice("rf")), (Some(BackendChoice::Native), Some(BackendChoice::Ort), None));
+        assert_eq!((lock.choice("lr"), lock.choice("lstm"), lock.choice("rf")), (Some(BackendChoice::Native.into()), Some(BackendChoice::Ort.into()), None));
+        assert_eq!(lock.choice("xgb"), Some(Choice::descending(Descent::Gathers)));
         assert!(lock.why().contains("foretick 0.1.0 on a CPU"));
     }
 

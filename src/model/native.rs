@@ -47,6 +47,7 @@ mod units;
 mod view;
 
 pub use simd::Level;
+pub use tree::Descent;
 
 use std::sync::Arc;
 
@@ -109,7 +110,7 @@ pub fn compile_step_for(graph: &Graph, columns: usize, carry: &[(String, String)
     Ok(Arc::new(plan))
 }
 
-/// How the weights of recurrent layers are kept; those of other layers are kept as they are stored.
+/// How the weights of recurrent layers and the nodes of trees are kept; those of other layers are kept as they are stored.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Kept<'a> {
     /// How.
@@ -117,13 +118,15 @@ pub struct Kept<'a> {
     /// The size of the largest value that is expected of each column of the rows, above 0; empty when nothing is known of them.
     /// A layer in int8 that reads the rows as they come rounds each column by its own range.
     pub ranges: &'a [f32],
+    /// How trees are laid out for a row's way down; by default a fixed rule on their shape chooses.
+    pub descent: Option<Descent>,
 }
 
-/// [`compile_for`] with smaller weights.
+/// [`compile_for`] with smaller weights, or trees that descend in another way.
 ///
 /// # Errors
 ///
-/// Those of [`compile`]; [`Status::Operator`] when the graph has no layer that can keep them so.
+/// Those of [`compile`]; [`Status::Operator`] when the graph has no layer that can keep them so, or its trees or this processor cannot.
 pub fn compile_kept(graph: &Graph, hint: Option<&[usize]>, level: Level, kept: Kept<'_>) -> Result<Arc<dyn Backend>> {
     Ok(Arc::new(build::plan(graph, hint, Carried::Nothing, level, kept)?))
 }

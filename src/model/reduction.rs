@@ -60,7 +60,7 @@ impl Verified<'_> {
             return Ok(None);
         }
         let ranges = if member.spec.input == InputShape::Members { Vec::new() } else { ranges(&self.golden.rows) };
-        let backend = self.compile(member, request, Kept { precision, ranges: &ranges })?;
+        let backend = self.compile(member, request, Kept { precision, ranges: &ranges, ..Kept::default() })?;
         let greatest = self.greatest(number, &backend, run)?;
         self.verdict(member, &greatest)?;
         Ok(Some(Reduced { backend, error: greatest.error }))

@@ -35,7 +35,7 @@ pub fn run(asked: BackendChoice) -> Report {
         let Some(header) = table.lines().next().filter(|_| !name.starts_with("refused_")) else { continue };
         let bytes = std::fs::read(&path).unwrap();
         let limit = patrol.limit(Duration::from_secs(5));
-        let request = Request { bytes: &bytes, shapes: &[shape(header)], asked };
+        let request = Request { bytes: &bytes, shapes: &[shape(header)], asked: asked.into() };
         let backend = match choose(&request, &Backends::default(), &limit) {
             Ok(chosen) => chosen.backend,
             Err(error) => {

@@ -1,4 +1,4 @@
-//! `foretick model tune`: the backends of a bundle's members side by side, and `backend.lock`.
+//! `foretick model tune`: the backends of a bundle's members and the ways down their trees side by side, and `backend.lock`.
 
 mod race;
 mod report;
@@ -8,8 +8,10 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use foretick::config::Backends;
 use foretick::model::bundle::{Bundle, Choices};
+use foretick::model::choice::Choice;
 use foretick::model::lock;
 use foretick::model::manifest::BackendChoice;
+use foretick::model::native::Descent;
 use foretick::model::watchdog::{PATIENT_LIMIT, Patrol};
 use foretick::types::prediction::backend;
 use foretick::{Error, Result, Status};
@@ -37,9 +39,7 @@ pub struct TuneArgs {
     ort_library: Option<PathBuf>,
 }
 
-const BACKENDS: [(&str, BackendChoice); 3] = [("native", BackendChoice::Native), ("ort", BackendChoice::Ort), ("rten", BackendChoice::Rten)];
-
-/// A member's backends, in the fixed order.
+/// A member's backends in the fixed order, then the ways down its trees that the rule does not choose.
 struct Tuned {
     member: String,
     /// Backend by the fixed choice.
@@ -114,19 +114,31 @@ impl Bench<'_> {
         let limit = self.patrol.limit(PATIENT_LIMIT);
         let inputs = self.bundle.golden_inputs(number, &limit)?;
         let (mut runners, mut refused) = (Vec::new(), Vec::new());
-        for (backend, choice) in BACKENDS {
-            let choice = [(name.clone(), choice)];
+        for choice in backends().chain(other_descents(member.backend.descent())) {
+            let given = [(name.clone(), choice)];
             // The whole bundle is verified by this choice: a backend that misses a golden row does not start.
-            let opened = Bundle::open_choosing(self.folder, &self.allowed, &limit, Choices::Given(&choice));
-            match opened.and_then(|bundle| Runner::new(backend, &bundle.members[number].backend, &limit)) {
+            let opened = Bundle::open_choosing(self.folder, &self.allowed, &limit, Choices::Given(&given));
+            match opened.and_then(|bundle| Runner::new(choice.name(), &bundle.members[number].backend, &limit)) {
                 Ok(runner) => runners.push(runner),
-                Err(error) => refused.push((backend, Err(error))),
+                // Not every way fits every shape.
+                Err(error) if choice.descent.is_some() && error.status() == Status::Operator => {}
+                Err(error) => refused.push((choice.name(), Err(error))),
             }
         }
         let laps = measure::pinned(self.core, || race::run(&mut runners, &inputs, self.calls))?;
         let chosen = race::fastest(&laps, fixed).ok_or_else(|| Error::new(Status::Backend, format!("model {name}: no backend ran")))?;
         let mut entries: Vec<_> = laps.into_iter().map(|(backend, lap)| (backend, Ok(lap))).chain(refused).collect();
-        entries.sort_by_key(|(backend, _)| BACKENDS.iter().position(|(known, _)| known == backend));
+        entries.sort_by_key(|(name, _)| Choice::NAMED.iter().position(|(known, _)| known == name));
         Ok(Tuned { member: name, fixed, chosen: Some(chosen), entries })
     }
+}
+
+/// The backends, each by its own rules.
+fn backends() -> impl Iterator<Item = Choice> {
+    Choice::NAMED.into_iter().map(|(_, choice)| choice).filter(|choice| choice.descent.is_none())
+}
+
+/// The ways down the trees of a native kernel that has chosen this one.
+fn other_descents(fixed: Option<Descent>) -> impl Iterator<Item = Choice> {
+    Descent::ALL.into_iter().filter(move |descent| fixed.is_some_and(|fixed| fixed != *descent)).map(Choice::descending)
 }

@@ -37,7 +37,7 @@ impl Session {
             Some(chosen) => chosen.map_err(within)?,
             None => {
                 let shapes: Vec<Vec<usize>> = sources.iter().map(|source| source.dims.clone()).collect();
-                let request = Request { bytes, shapes: &shapes, asked: args.backend.choice() };
+                let request = Request { bytes, shapes: &shapes, asked: args.backend.choice().into() };
                 choose(&request, &allowed, &patrol.limit(PATIENT_LIMIT)).map_err(within)?
             }
         };

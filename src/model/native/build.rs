@@ -80,6 +80,9 @@ pub(super) fn plan(graph: &Graph, hint: Option<&[usize]>, carried: Carried<'_>, 
         builder.node(node)?;
     }
     let plan = builder.finish()?;
+    if let (Some(descent), false) = (kept.descent, plan.steps.iter().any(|step| matches!(step.kernel, Kernel::Trees(_)))) {
+        return Err(unable(format!("trees descend {}, and this graph has none", descent.name())));
+    }
     let is_smaller = kept.precision == Precision::F32 || plan.steps.iter().any(|step| matches!(step.kernel, Kernel::Lstm(_) | Kernel::Gru(_)));
     if is_smaller { Ok(plan) } else { Err(unable(format!("{} is kept by LSTM and GRU layers, and this graph has none", kept.precision.name()))) }
 }

@@ -18,7 +18,7 @@ use super::scores::Transform;
 use super::simd::Level;
 use super::sliding::SlidingWindow;
 use super::streaming::Streaming;
-use super::tree::Trees;
+use super::tree::{Descent, Trees};
 use super::units::{Units, unit};
 use crate::error::Result;
 use crate::model::backend::{Ahead, Backend, Carry, Instance, Port};
@@ -382,6 +382,10 @@ impl Backend for Plan {
     fn instance(self: Arc<Self>, _: &RunLimit) -> Result<Box<dyn Instance>> {
         let scratch = vec![0.0; self.scratch_len].into();
         Ok(Box::new(Working { plan: self, scratch }))
+    }
+
+    fn descent(&self) -> Option<Descent> {
+        self.steps.iter().find_map(|step| if let Kernel::Trees(trees) = &step.kernel { trees.descent() } else { None })
     }
 
     fn ahead(self: Arc<Self>) -> Option<Box<dyn Ahead>> {

@@ -14,11 +14,12 @@
 //! - [ranks]: with other processors, wider rows or missing values in them, trees of 17 to 32 leaves, at least 128 branches a column and at
 //!   most 640 KB of masks: the branches of all trees by column and threshold, with the leaves that are left of every tree at each 16th;
 //! - [crowned]: with the same, other uneven trees have their top four levels decided like blocks, and the rest in a chain;
+//! - [gathers]: the same with the chain's nodes gathered; no rule chooses it, a measurement may (`backend.lock`);
 //! - [chain]: elsewhere, nodes of 8 bytes in which one comparison and its carry are a step, 8 trees side by side;
 //! - [plain]: nodes that test for equality, and rows with missing values that some node sends to its first child, where the layout of the
 //!   others (chain, crown, more than 32 columns) does not know that.
 //!
-//! What each buys, and why no layout gathers: `crate::docs::performance`.
+//! What each buys, and why no rule chooses gathers: `crate::docs::performance`.
 
 #[cfg(target_arch = "x86_64")]
 mod blocks;
@@ -27,7 +28,10 @@ mod chain;
 mod crown;
 #[cfg(target_arch = "x86_64")]
 mod crowned;
+mod descent;
 mod fast;
+#[cfg(target_arch = "x86_64")]
+mod gathers;
 mod layout;
 mod ordinal;
 mod plain;
@@ -42,11 +46,12 @@ mod sweep;
 use super::simd::{Level, Work};
 use super::sums::Registers;
 use super::{shown, unable};
-use crate::error::Result;
+use crate::error::{Error, Result, Status};
 use crate::model::onnx_ir::Node as GraphNode;
 use crate::model::params::Visit;
 
 use chain::padded;
+pub use descent::Descent;
 use fast::Fast;
 use plain::Plain;
 pub(super) use read::{classifier, regressor};
@@ -106,14 +111,19 @@ struct About {
 }
 
 impl Trees {
-    fn new(plain: Plain, columns: usize, level: Level, sum: Sum, about: About) -> Trees {
+    /// `asked` is the way down, which the rule chooses by default.
+    fn new(plain: Plain, columns: usize, level: Level, asked: Option<Descent>, sum: Sum, about: About) -> Result<Trees> {
         let trees = plain.roots.len();
-        let way = match Fast::new(&plain, columns, level) {
+        let fast = match asked {
+            None => Fast::by_rule(&plain, columns, level),
+            Some(asked) => Some(Fast::new(asked, &plain, columns, level).ok_or_else(|| unfit(asked))?),
+        };
+        let way = match fast {
             None => Way::Plain(plain),
             Some(fast) if plain.misses && !fast.takes_missing() => Way::Both(fast, plain),
             Some(fast) => Way::Fast(fast),
         };
-        Trees { way, trees, columns, sum, about }
+        Ok(Trees { way, trees, columns, sum, about })
     }
 
     /// How many values it gives.
@@ -158,12 +168,17 @@ impl Trees {
         format!("{trees}, depth {}, {nodes}, {}{missing}, {}", self.about.depth, self.about.comparisons, self.layout())
     }
 
-    /// How rows descend on this processor.
-    fn layout(&self) -> &'static str {
+    /// How rows descend; `None` node by node.
+    pub(super) fn descent(&self) -> Option<Descent> {
         match &self.way {
-            Way::Plain(_) => "node by node",
-            Way::Fast(fast) | Way::Both(fast, _) => fast.name(),
+            Way::Plain(_) => None,
+            Way::Fast(fast) | Way::Both(fast, _) => Some(fast.descent()),
         }
+    }
+
+    /// The same for people.
+    fn layout(&self) -> &'static str {
+        self.descent().map_or("node by node", Descent::name)
     }
 
     /// Shows its parameters.
@@ -183,6 +198,12 @@ impl Trees {
     pub(super) fn about_bytes(&self) -> usize {
         size_of_val(self.about.thresholds.as_slice())
     }
+}
+
+/// A way down that this ensemble cannot take here.
+fn unfit(asked: Descent) -> Error {
+    let text = format!("the trees cannot descend {}: that needs {}, and no branch that tests for equality", asked.name(), asked.needs());
+    Error::new(Status::Operator, text)
 }
 
 /// Without a branch, which would be one a value.

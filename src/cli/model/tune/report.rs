@@ -32,9 +32,10 @@ impl Report {
         for tuned in &self.members {
             let verdict = tuned.verdict();
             let _ = writeln!(text, "{}: {verdict}", tuned.member);
+            let width = tuned.entries.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
             for (backend, entry) in &tuned.entries {
                 let figures = entry.as_ref().map_or_else(|error| format!("cannot: {}", error.text().replace('\n', " ")), |lap| tuned.compared(lap));
-                let _ = writeln!(text, "  {backend:<7} {figures}");
+                let _ = writeln!(text, "  {backend:<width$}  {figures}");
             }
         }
         let last = written.map_or("nothing was written (--dry-run)".to_owned(), |path| format!("written to {}", path.display()));

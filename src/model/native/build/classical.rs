@@ -67,13 +67,13 @@ impl<'a> Builder<'a> {
     }
 
     fn tree_classifier(&mut self, node: &'a Node, row: &Slot) -> Result<()> {
-        let slot = self.push_trees(tree::classifier(node, row.width(), self.level)?, row)?;
+        let slot = self.push_trees(tree::classifier(node, row.width(), self.level, self.kept.descent)?, row)?;
         self.name(node, 1, slot);
         Ok(())
     }
 
     fn tree_regressor(&mut self, node: &'a Node, row: &Slot) -> Result<()> {
-        let slot = self.push_trees(tree::regressor(node, row.width(), self.level)?, row)?;
+        let slot = self.push_trees(tree::regressor(node, row.width(), self.level, self.kept.descent)?, row)?;
         self.name(node, 0, slot);
         Ok(())
     }

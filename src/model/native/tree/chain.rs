@@ -13,7 +13,9 @@ use super::plain::{NOWHERE, Plain};
 use crate::model::params::{Params, Visit};
 
 /// How many trees descend side by side: as many as keep their places in registers.
-const GROUP: usize = 8;
+pub(super) const GROUP: usize = 8;
+/// How many of a node's bits are its column, where rows have fewer than 256.
+pub(super) const NARROW_BITS: u32 = 8;
 /// Nodes of a cache line.
 const LINE: usize = 8;
 
@@ -36,6 +38,16 @@ pub(super) struct Chain {
     order: Params<u32>,
     /// The steps of each group.
     steps: Params<u32>,
+}
+
+/// A chain's parts; what is said there of them holds.
+#[cfg(target_arch = "x86_64")]
+pub(super) struct Parts<'a> {
+    pub(super) nodes: &'a [u64],
+    pub(super) starts: &'a [u32],
+    pub(super) order: &'a [u32],
+    pub(super) steps: &'a [u32],
+    pub(super) columns: usize,
 }
 
 /// What descents begin with.
@@ -66,7 +78,7 @@ impl Chain {
     }
 
     pub(super) fn new(plain: &Plain, plan: &Plan) -> Option<Chain> {
-        let column_bits = [8, 10, 16].into_iter().find(|bits| plan.columns < 1 << bits)?;
+        let column_bits = [NARROW_BITS, 10, 16].into_iter().find(|bits| plan.columns < 1 << bits)?;
         // A leaf in front, for descents that fill a group.
         let mut nodes = Nodes { plain, nodes: vec![plan.columns as u64], column_bits, columns: plan.columns };
         let starts = plan.starts.iter().map(|at| if *at == NOWHERE { Some(0) } else { nodes.tree(*at) }).collect::<Option<_>>()?;
@@ -109,7 +121,7 @@ impl Chain {
             *key = u64::from(ordinal(*x)) << 32;
         }
         match self.column_bits {
-            8 => self.walk::<8>(keys, starts, reached),
+            NARROW_BITS => self.walk::<NARROW_BITS>(keys, starts, reached),
             10 => self.walk::<10>(keys, starts, reached),
             _ => self.walk::<16>(keys, starts, reached),
         }
@@ -137,6 +149,13 @@ impl Chain {
                 unsafe { *reached.get_unchecked_mut(*tree as usize) = f32::from_bits((nodes.get_unchecked(place as usize) >> 32) as u32) };
             }
         }
+    }
+
+    /// What another way down reads.
+    #[cfg(target_arch = "x86_64")]
+    pub(super) fn parts(&self) -> Parts<'_> {
+        let Chain { lines, starts, order, steps, columns, .. } = self;
+        Parts { nodes: bytemuck::cast_slice(lines), starts, order, steps, columns: *columns }
     }
 
     /// Shows its parameters.

@@ -1,7 +1,7 @@
 //! Trees of uneven depth below a [crown](super::crown).
 
 use super::super::simd::Wide;
-use super::chain::{Chain, Plan, by_depth};
+use super::chain::{Chain, Parts, Plan, by_depth};
 use super::crown::{Crown, LEVELS};
 use super::plain::Plain;
 use crate::model::params::Visit;
@@ -35,6 +35,13 @@ impl Crowned {
         let taken: &mut [u32] = bytemuck::cast_slice_mut(taken);
         self.crown.exits(row, taken);
         self.chain.descend_from(row, rest, taken, reached);
+    }
+
+    /// Writes which start each tree goes on from, for another way down the chain.
+    #[inline(always)]
+    pub(super) fn exits(&self, row: &[f32], taken: &mut [u32]) -> Parts<'_> {
+        self.crown.exits(row, taken);
+        self.chain.parts()
     }
 
     /// Shows its parameters.

@@ -6,6 +6,9 @@ use super::blocks::Blocks;
 use super::chain::Chain;
 #[cfg(target_arch = "x86_64")]
 use super::crowned::Crowned;
+use super::descent::Descent;
+#[cfg(target_arch = "x86_64")]
+use super::gathers::Gathers;
 use super::plain::Plain;
 use super::ranks::Ranks;
 #[cfg(target_arch = "x86_64")]
@@ -26,38 +29,73 @@ pub(super) enum Fast {
     Sweep(Sweep),
     #[cfg(target_arch = "x86_64")]
     Blocks(Blocks),
+    #[cfg(target_arch = "x86_64")]
+    Gathers(Gathers),
+}
+
+/// The ways down that are tried, in this order.
+fn rule(plain: &Plain, columns: usize, level: Level) -> &'static [Descent] {
+    #[cfg(target_arch = "x86_64")]
+    if level.wide().is_some() && columns <= COLUMNS {
+        // Wider rows with missing values would go the plain way.
+        let ranks_first = plain.misses && columns > HALF;
+        return if ranks_first {
+            &[Descent::Blocks, Descent::Ranks, Descent::Sweep, Descent::Crown]
+        } else {
+            &[Descent::Blocks, Descent::Sweep, Descent::Crown]
+        };
+    }
+    &[Descent::Ranks, Descent::Chain]
 }
 
 impl Fast {
-    /// The layout of an ensemble over rows of so many columns; `None` where only plain nodes can run it.
-    pub(super) fn new(plain: &Plain, columns: usize, level: Level) -> Option<Fast> {
+    /// The layout of an ensemble over rows of so many columns by the rule; `None` where only plain nodes can run it.
+    pub(super) fn by_rule(plain: &Plain, columns: usize, level: Level) -> Option<Fast> {
+        rule(plain, columns, level).iter().find_map(|descent| Fast::new(*descent, plain, columns, level))
+    }
+
+    /// The layout for this way down; `None` where the ensemble or the processor does not have what it [needs](Descent::needs).
+    pub(super) fn new(descent: Descent, plain: &Plain, columns: usize, level: Level) -> Option<Fast> {
         if plain.equals {
             return None;
         }
-        let ranks = || Ranks::new(plain, level).map(Fast::Ranks);
-        #[cfg(target_arch = "x86_64")]
-        if let Some(wide) = level.wide().filter(|_| columns <= COLUMNS) {
-            let blocks = Blocks::new(plain, columns, wide).map(Fast::Blocks);
-            let sweep = || Sweep::new(plain, columns, wide).map(Fast::Sweep);
-            let crowned = || Crowned::new(plain, columns, wide).map(Fast::Crowned);
-            // Wider rows with missing values would go the plain way.
-            let ranks_first = if plain.misses && columns > HALF { ranks() } else { None };
-            return blocks.or(ranks_first).or_else(sweep).or_else(crowned);
+        match descent {
+            Descent::Ranks => Ranks::new(plain, level).map(Fast::Ranks),
+            Descent::Chain => Chain::whole(plain, columns).map(Fast::Chain),
+            Descent::Blocks | Descent::Sweep | Descent::Crown | Descent::Gathers => Fast::in_registers(descent, plain, columns, level),
         }
-        ranks().or_else(|| Chain::whole(plain, columns).map(Fast::Chain))
     }
 
-    /// What people are told.
-    pub(super) fn name(&self) -> &'static str {
+    #[cfg(target_arch = "x86_64")]
+    fn in_registers(descent: Descent, plain: &Plain, columns: usize, level: Level) -> Option<Fast> {
+        let wide = level.wide().filter(|_| columns <= COLUMNS)?;
+        match descent {
+            Descent::Blocks => Blocks::new(plain, columns, wide).map(Fast::Blocks),
+            Descent::Sweep => Sweep::new(plain, columns, wide).map(Fast::Sweep),
+            Descent::Crown => Crowned::new(plain, columns, wide).map(Fast::Crowned),
+            Descent::Gathers => Gathers::new(plain, columns, wide).map(Fast::Gathers),
+            Descent::Ranks | Descent::Chain => None,
+        }
+    }
+
+    #[cfg(not(target_arch = "x86_64"))]
+    fn in_registers(_: Descent, _: &Plain, _: usize, _: Level) -> Option<Fast> {
+        None
+    }
+
+    /// Which way down it is.
+    pub(super) fn descent(&self) -> Descent {
         match self {
-            Fast::Ranks(_) => "by rank",
-            Fast::Chain(_) => "in a chain",
+            Fast::Ranks(_) => Descent::Ranks,
+            Fast::Chain(_) => Descent::Chain,
             #[cfg(target_arch = "x86_64")]
-            Fast::Crowned(_) => "in crown and chain",
+            Fast::Crowned(_) => Descent::Crown,
             #[cfg(target_arch = "x86_64")]
-            Fast::Sweep(_) => "in a sweep",
+            Fast::Sweep(_) => Descent::Sweep,
             #[cfg(target_arch = "x86_64")]
-            Fast::Blocks(_) => "in blocks",
+            Fast::Blocks(_) => Descent::Blocks,
+            #[cfg(target_arch = "x86_64")]
+            Fast::Gathers(_) => Descent::Gathers,
         }
     }
 
@@ -67,7 +105,7 @@ impl Fast {
             Fast::Ranks(_) => true,
             Fast::Chain(_) => false,
             #[cfg(target_arch = "x86_64")]
-            Fast::Crowned(_) => false,
+            Fast::Crowned(_) | Fast::Gathers(_) => false,
             #[cfg(target_arch = "x86_64")]
             Fast::Sweep(sweep) => sweep.takes_missing(),
             #[cfg(target_arch = "x86_64")]
@@ -83,7 +121,7 @@ impl Fast {
             #[cfg(target_arch = "x86_64")]
             Fast::Crowned(crowned) => crowned.scratch_len(),
             #[cfg(target_arch = "x86_64")]
-            Fast::Sweep(_) | Fast::Blocks(_) => 0,
+            Fast::Sweep(_) | Fast::Blocks(_) | Fast::Gathers(_) => 0,
         }
     }
 
@@ -99,6 +137,8 @@ impl Fast {
             Fast::Sweep(sweep) => sweep.descend(row, bytemuck::cast_slice_mut(&mut scratch[..reached.len()]), reached),
             #[cfg(target_arch = "x86_64")]
             Fast::Blocks(blocks) => blocks.descend(row, bytemuck::cast_slice_mut(&mut scratch[..reached.len()]), reached),
+            #[cfg(target_arch = "x86_64")]
+            Fast::Gathers(gathers) => gathers.descend(row, bytemuck::cast_slice_mut(&mut scratch[..reached.len()]), reached),
         }
     }
 
@@ -113,6 +153,8 @@ impl Fast {
             Fast::Sweep(sweep) => sweep.params(visit),
             #[cfg(target_arch = "x86_64")]
             Fast::Blocks(blocks) => blocks.params(visit),
+            #[cfg(target_arch = "x86_64")]
+            Fast::Gathers(gathers) => gathers.params(visit),
         }
     }
 }

@@ -7,7 +7,7 @@ use super::super::{faulty, unable};
 use super::plain::{BRANCH, EQUAL, FEATURE, MISSING, Node, Plain};
 use super::read::{Mode, Raw, RawNode};
 use super::sum::{Leaves, Sum};
-use super::{About, Trees};
+use super::{About, Descent, Trees};
 use crate::error::Result;
 
 /// The deepest tree that is run: a row takes as many steps as its deepest tree, and real ones have some tens.
@@ -20,7 +20,7 @@ const MOST_UNSAID: usize = 64;
 type Index = BTreeMap<(i64, i64), usize>;
 
 /// Lays the trees out, or says what is wrong with them.
-pub(super) fn build(raw: &Raw, inputs: usize, level: Level) -> Result<Trees> {
+pub(super) fn build(raw: &Raw, inputs: usize, level: Level, asked: Option<Descent>) -> Result<Trees> {
     let index = index(raw)?;
     let roots = roots(raw, &index)?;
     let leaves = LeafTable::new(raw, &index, &roots)?;
@@ -34,7 +34,7 @@ pub(super) fn build(raw: &Raw, inputs: usize, level: Level) -> Result<Trees> {
     let plain = Plain::new(block.nodes, places, depths);
     let about = about(raw, plain.depth(), plain.nodes.len());
     let sum = Sum { leaves: leaves.into_leaves(raw.base.len()), aggregate: raw.aggregate, base: raw.base.clone().into(), link: raw.link };
-    Ok(Trees::new(plain, inputs, level, sum, about))
+    Trees::new(plain, inputs, level, asked, sum, about)
 }
 
 fn index(raw: &Raw) -> Result<Index> {

@@ -4,7 +4,7 @@ use super::super::attrs;
 use super::super::faulty;
 use super::super::scores::{Link, Second, Transform};
 use super::super::simd::Level;
-use super::{Aggregate, Trees, layout, titled, unable};
+use super::{Aggregate, Descent, Trees, layout, titled, unable};
 use crate::error::Result;
 use crate::model::onnx_ir::Node as GraphNode;
 
@@ -82,7 +82,7 @@ pub(super) struct Raw {
 }
 
 /// A classifier.
-pub(in super::super) fn classifier(node: &GraphNode, inputs: usize, level: Level) -> Result<Trees> {
+pub(in super::super) fn classifier(node: &GraphNode, inputs: usize, level: Level, asked: Option<Descent>) -> Result<Trees> {
     let what = titled(node);
     let classes = attrs::labels(node, "classlabels_int64s")?;
     let transform = Transform::parse(attrs::text(node, "post_transform", "NONE")?, &what)?;
@@ -102,7 +102,7 @@ pub(in super::super) fn classifier(node: &GraphNode, inputs: usize, level: Level
     }
     let link = second.map_or(Link::Each(transform), Link::Both);
     let raw = Raw { nodes: nodes(node)?, weights, aggregate: Aggregate::Sum, base: self::base(base, targets, &what)?, what, link };
-    layout::build(&raw, inputs, level)
+    layout::build(&raw, inputs, level, asked)
 }
 
 /// How a binary classifier gives its two values, `None` when every class has scores of its own.
@@ -131,7 +131,7 @@ fn second(weights: &[RawWeight], bases: usize, transform: Transform, what: &str)
 }
 
 /// A regressor.
-pub(in super::super) fn regressor(node: &GraphNode, inputs: usize, level: Level) -> Result<Trees> {
+pub(in super::super) fn regressor(node: &GraphNode, inputs: usize, level: Level, asked: Option<Descent>) -> Result<Trees> {
     let what = titled(node);
     let weights_len = attrs::ints(node, "target_ids")?.len();
     let targets = usize::try_from(attrs::int(node, "n_targets", 1)?).unwrap_or(0);
@@ -145,7 +145,7 @@ pub(in super::super) fn regressor(node: &GraphNode, inputs: usize, level: Level)
     let base = base(attrs::numbers(node, "base_values")?, targets, &what)?;
     let aggregate = Aggregate::parse(attrs::text(node, "aggregate_function", "SUM")?)?;
     let raw = Raw { nodes: nodes(node)?, weights: weights(node, "target", targets)?, aggregate, base, what, link: Link::Each(transform) };
-    layout::build(&raw, inputs, level)
+    layout::build(&raw, inputs, level, asked)
 }
 
 fn base(base: Vec<f64>, targets: usize, what: &str) -> Result<Vec<f64>> {

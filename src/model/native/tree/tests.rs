@@ -46,7 +46,7 @@ fn every_comparison_decides_as_the_double_would() {
     let thresholds = if cfg!(miri) { &thresholds[..1] } else { &thresholds[..] };
     for mode in ["BRANCH_LEQ", "BRANCH_LT", "BRANCH_GTE", "BRANCH_GT", "BRANCH_EQ", "BRANCH_NEQ"] {
         for (threshold, missing) in thresholds.iter().flat_map(|t| [(*t, false), (*t, true)]) {
-            let trees = regressor(&stump(mode, threshold, missing), 1, Level::best()).unwrap();
+            let trees = regressor(&stump(mode, threshold, missing), 1, Level::best(), None).unwrap();
             let near = threshold as f32;
             let mut xs = vec![near.next_down(), near, near.next_up(), 0.0, -0.0, f32::MIN_POSITIVE, f32::MAX, f32::INFINITY, f32::NEG_INFINITY, f32::NAN];
             xs.extend([f32::from_bits(1), -f32::from_bits(1)]);
@@ -74,7 +74,7 @@ fn flat(values: &[f32], targets: usize) -> Trees {
     let about = About { thresholds: Vec::new(), comparisons: String::new(), tracks_missing: false, depth: 0, nodes: values.len() };
     let plain = Plain::new(nodes, (0..values.len() as u32).collect(), vec![0; values.len()]);
     let sum = Sum { leaves: Leaves::Single { starts }, aggregate: Aggregate::Sum, base: vec![0.0; targets].into(), link: Link::NONE };
-    Trees::new(plain, 1, Level::best(), sum, about)
+    Trees::new(plain, 1, Level::best(), None, sum, about).unwrap()
 }
 
 struct Total<'a> {

@@ -256,31 +256,63 @@ fn rows(random: &mut Random, columns: usize) -> Vec<f32> {
     rows
 }
 
-/// The leaves of random trees on random rows are those of the text, on every level: how rows descend on each, and whether those with missing
-/// values go another way.
-fn check(random: &mut Random, kind: &Kind) -> Vec<(&'static str, bool)> {
-    let forest: Vec<Tree> = (0..kind.trees).map(|_| kind.tree(random, 0, kind.shape)).collect();
-    let graph = kind.graph(&forest);
-    let rows = rows(random, kind.columns);
-    let expected: Vec<u32> = rows.chunks(kind.columns).flat_map(|row| kind.expected(&forest, row)).map(f32::to_bits).collect();
-    let run = |level: Level| {
-        let trees = regressor(&graph, kind.columns, level).unwrap();
-        let (mut scratch, mut scores) = (vec![f32::NAN; trees.scratch_len()], vec![f32::NAN; expected.len()]);
-        trees.run(level, &rows, &mut scratch, &mut scores);
+/// How rows descend, and whether those with missing values go another way.
+type Taken = (&'static str, bool);
+
+/// Random trees and rows, with the scores that the text says.
+struct Case {
+    kind: Kind,
+    graph: GraphNode,
+    rows: Vec<f32>,
+    expected: Vec<u32>,
+}
+
+impl Case {
+    fn new(random: &mut Random, kind: Kind) -> Case {
+        let forest: Vec<Tree> = (0..kind.trees).map(|_| kind.tree(random, 0, kind.shape)).collect();
+        let rows = rows(random, kind.columns);
+        let expected = rows.chunks(kind.columns).flat_map(|row| kind.expected(&forest, row)).map(f32::to_bits).collect();
+        Case { graph: kind.graph(&forest), kind, rows, expected }
+    }
+
+    fn build(&self, level: Level, asked: Option<Descent>) -> Result<Trees> {
+        regressor(&self.graph, self.kind.columns, level, asked)
+    }
+
+    fn check(&self, level: Level, trees: &Trees) -> Taken {
+        let (mut scratch, mut scores) = (vec![f32::NAN; trees.scratch_len()], vec![f32::NAN; self.expected.len()]);
+        trees.run(level, &self.rows, &mut scratch, &mut scores);
         let scores: Vec<u32> = scores.iter().map(|score| score.to_bits()).collect();
-        assert_eq!(scores, expected, "{kind:?} {} on {}", trees.layout(), level.name());
+        assert_eq!(scores, self.expected, "{:?} {} on {}", self.kind, trees.layout(), level.name());
         (trees.layout(), matches!(trees.way, Way::Both(..)))
-    };
-    Level::available().into_iter().map(run).collect()
+    }
+
+    /// By what the rule chooses on each level.
+    fn by_rule(&self) -> Vec<Taken> {
+        Level::available().into_iter().map(|level| self.check(level, &self.build(level, None).unwrap())).collect()
+    }
+
+    /// By every way down that fits.
+    fn asked(&self) -> Vec<Taken> {
+        let ways = Level::available().into_iter().flat_map(|level| Descent::ALL.map(|descent| (level, descent)));
+        let taken = ways.filter_map(|(level, descent)| {
+            let taken = self.check(level, &self.build(level, Some(descent)).ok()?);
+            assert_eq!(taken.0, descent.name());
+            Some(taken)
+        });
+        taken.collect()
+    }
 }
 
 #[test]
 fn every_layout_reaches_the_leaves_that_the_text_says() {
     let mut random = Random(5);
-    let mut seen = BTreeSet::new();
+    let (mut seen, mut asked) = (BTreeSet::new(), BTreeSet::new());
     for round in 0..if cfg!(miri) { 10 } else { 500 } {
         let kind = kind(&mut random, round);
-        seen.extend(check(&mut random, &kind));
+        let case = Case::new(&mut random, kind);
+        seen.extend(case.by_rule());
+        asked.extend(case.asked());
     }
     let mut known = vec![("by rank", false), ("in a chain", false), ("in a chain", true), ("node by node", false)];
     if Level::available().len() == 3 {
@@ -288,7 +320,27 @@ fn every_layout_reaches_the_leaves_that_the_text_says() {
         known.push(("in crown and chain", true));
     }
     // A few small ensembles need not meet every rule.
-    assert!(cfg!(miri) || seen == known.into_iter().collect());
+    assert!(cfg!(miri) || seen == known.iter().copied().collect());
+    known.retain(|(layout, _)| *layout != "node by node");
+    if Level::available().len() == 3 {
+        known.extend([("by gathers", false), ("by gathers", true)]);
+    }
+    assert!(cfg!(miri) || asked == known.into_iter().collect());
+}
+
+#[test]
+fn a_way_down_that_does_not_fit_is_refused_with_what_it_needs() {
+    let mut random = Random(9);
+    let kind = Kind { shape: Shape::Full(2), trees: 3, columns: 65, targets: 1, modes: ORDERED, missing: false, aggregate: "SUM", base: 0.0 };
+    let mut refusal = |kind: Kind, descent: Descent| Case::new(&mut random, kind).build(Level::best(), Some(descent)).unwrap_err();
+    for descent in Descent::ALL.into_iter().filter(|descent| *descent != Descent::Chain) {
+        let error = refusal(kind, descent);
+        assert!(error.status() == Status::Operator && error.text().contains(descent.name()) && error.text().contains(descent.needs()), "{error}");
+    }
+    for descent in Descent::ALL {
+        let error = refusal(Kind { modes: &["BRANCH_EQ"], columns: 2, ..kind }, descent);
+        assert!(error.text().contains("equality"), "{error}");
+    }
 }
 
 /// Every number of levels above and of blocks that there is, and more than blocks take.
@@ -306,7 +358,7 @@ fn full_trees_of_every_depth_reach_theirs() {
             aggregate: "SUM",
             base: 0.0,
         };
-        let layouts = check(&mut random, &kind);
+        let layouts = Case::new(&mut random, kind).by_rule();
         if layouts.len() == 3 {
             assert_eq!(layouts[2].0, if depth < 14 { "in blocks" } else { "in crown and chain" }, "{depth}");
         }
