@@ -69,7 +69,8 @@ impl Forest {
     /// The file.
     pub fn file(&self, seed: u64) -> Vec<u8> {
         let mut random = Random(seed);
-        let rows = random.rows(2_000, self.columns);
+        let enough = if let Grow::Leaves(most) = self.grow { 31 * most } else { 0 };
+        let rows = random.rows(enough.max(2_000), self.columns);
         let mut attributes = Attributes::default();
         for tree in 0..self.trees {
             let nodes = self.tree(&mut random, &rows);
@@ -97,7 +98,8 @@ impl Forest {
             Grow::Leaves(most) if leaves == most => None,
             Grow::Leaves(_) => {
                 let open: Vec<usize> = open.filter(|at| nodes[*at].reached.len() >= 20).collect();
-                let mut row = random.below(open.iter().map(|at| nodes[*at].reached.len()).sum());
+                let rows: usize = open.iter().map(|at| nodes[*at].reached.len()).sum();
+                let mut row = (rows > 0).then(|| random.below(rows))?;
                 open.into_iter().find(|at| {
                     let found = row < nodes[*at].reached.len();
                     row = row.saturating_sub(nodes[*at].reached.len());

@@ -14,7 +14,7 @@ use super::sums::{Called, Registers, Small};
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Vnni(());
 
-/// The processor has AVX-512 F, BW, CD, DQ and VL: only [`Level::wide`] makes one.
+/// The processor has AVX-512 F, BW, CD, DQ and VL, and what came before (popcnt): only [`Level::wide`] makes one.
 #[cfg(target_arch = "x86_64")]
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Wide(());

@@ -79,6 +79,7 @@ struct Ranks([u16; COLUMNS]);
 impl Sweep {
     /// `None` where a tree has too many leaves, too many have too few beside the largest, or a column has too many thresholds.
     pub(super) fn new(plain: &Plain, width: usize, wide: Wide) -> Option<Sweep> {
+        debug_assert!(width <= COLUMNS && !plain.equals);
         let sizes: Vec<usize> = plain.roots.iter().map(|root| plain.count(*root) / 2).collect();
         let most = sizes.iter().copied().max()?;
         let steps: Vec<u32> = sizes.chunks(TREES).map(|group| group.iter().copied().max().unwrap_or(0) as u32).collect();
@@ -124,7 +125,7 @@ impl Sweep {
     pub(super) fn descend(&self, row: &[f32], kept: &mut [u8], reached: &mut [f32]) {
         let kept = &mut kept[..self.steps.len() * TREES];
         assert!(reached.len() <= kept.len());
-        // SAFETY: a `Wide` is made only where the processor has these instructions.
+        // SAFETY: a `Wide` is made only where the processor has these instructions. There is room for every group's bytes, and all are written.
         unsafe { self.choose(&row[..self.width], kept) };
         let mut leaves = self.leaves.as_ptr();
         for (reached, kept) in reached.iter_mut().zip(kept) {
@@ -182,12 +183,12 @@ impl Sweep {
         };
         let (pairs, last) = self.steps.as_chunks();
         for [a, b] in pairs {
-            let [a, b] = together::<NARROW>(ranks, take(*a), take(*b));
-            to.by_ref().zip([a, b]).for_each(|(to, kept)| store(to, kept));
+            // Values first: a zip that ends has taken one more of its first side.
+            together::<NARROW>(ranks, take(*a), take(*b)).into_iter().zip(to.by_ref()).for_each(|(kept, to)| store(to, kept));
         }
         for steps in last {
             let kept = alone::<NARROW>(ranks, take(*steps), _mm256_setzero_si256(), _mm256_set1_epi8(1));
-            to.by_ref().take(1).for_each(|to| store(to, kept));
+            [kept].into_iter().zip(to.by_ref()).for_each(|(kept, to)| store(to, kept));
         }
     }
 
