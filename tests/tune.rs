@@ -120,7 +120,7 @@ fn trees_descend_as_the_lock_says() {
         std::fs::copy(entry.path(), folder.path().join(entry.file_name())).unwrap();
     }
     let unlocked = open(folder.path()).unwrap();
-    let head = format!("format = 1\nbundle = \"{}\"\nforetick = \"0\"\nmeasured_on = \"nothing\"\n", hex(&unlocked.digest));
+    let head = head(&unlocked);
     let (fixed, expected) = answers(&unlocked, "xgb");
     let mut ways = BTreeSet::from([fixed]);
     for (name, choice) in Choice::NAMED.into_iter().filter(|(_, choice)| choice.descent.is_some()) {
@@ -138,6 +138,11 @@ fn trees_descend_as_the_lock_says() {
         }
     }
     assert!(ways.len() > 1, "{ways:?}");
+}
+
+/// A lock of the bundle without members.
+fn head(bundle: &Bundle) -> String {
+    format!("format = 1\nbundle = \"{}\"\nforetick = \"0\"\nmeasured_on = \"nothing\"\n", hex(&bundle.digest))
 }
 
 /// How a member's trees descend, and the bits that they answer for the golden rows.
@@ -211,6 +216,18 @@ fn a_lock_that_does_not_fit_is_refused_with_the_remedy() {
     assert_eq!(other.status(), Status::Digest, "{other}");
     std::fs::write(folder.path().join(LOCK), good).unwrap();
     open(folder.path()).unwrap();
+}
+
+#[test]
+fn a_lock_sends_no_state_down_a_tree() {
+    let folder = tempfile::tempdir().unwrap();
+    let stateful = Member::new("net", Graph::Step("lstm_2.layers")).with("state = \"replay\"");
+    let features = "[{ op = \"volume\", scale = [\"zscore\"] }, { op = [\"open\", \"close\"], scale = [\"zscore\"] }]".into();
+    bundle::write(folder.path(), &Options { features, weights: vec![0.01; 3], members: vec![stateful], ..Options::default() });
+    let head = head(&open(folder.path()).unwrap());
+    std::fs::write(folder.path().join(LOCK), lines(&head, &["net = \"native/chain\""])).unwrap();
+    let error = open(folder.path()).unwrap_err();
+    assert!(error.status() == Status::Operator && error.text().contains("what carries a state has none"), "{error}");
 }
 
 /// A lock that stands in the way does not stand in the way of measuring anew.

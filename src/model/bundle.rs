@@ -264,7 +264,10 @@ impl Member {
 fn chosen(spec: &MemberSpec, bytes: &[u8], schema: &Schema, asked: Choice, allowed: &Backends, limit: &RunLimit) -> Result<Chosen> {
     match (spec.state, asked.backend) {
         (StatePolicy::None, _) => choose(&Request { bytes, shapes: &[input_dims(spec, schema)], asked }, allowed, limit),
-        (_, BackendChoice::Default | BackendChoice::Native) => choose_step(bytes, schema.width(), &spec.carry, allowed),
+        (_, BackendChoice::Default | BackendChoice::Native) => match asked.descent {
+            None => choose_step(bytes, schema.width(), &spec.carry, allowed),
+            Some(descent) => Err(Error::new(Status::Operator, format!("trees descend {}, and what carries a state has none", descent.name()))),
+        },
         _ => Err(Error::new(Status::Unsupported, "native kernels alone carry a state")),
     }
 }
