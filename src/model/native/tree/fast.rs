@@ -33,19 +33,23 @@ pub(super) enum Fast {
     Gathers(Gathers),
 }
 
+/// The ways down that are tried, in this order, where no registers hold a row.
+const ELSEWHERE: &[Descent] = &[Descent::Ranks, Descent::Chain];
+
 /// The ways down that are tried, in this order.
+#[cfg(target_arch = "x86_64")]
 fn rule(plain: &Plain, columns: usize, level: Level) -> &'static [Descent] {
-    #[cfg(target_arch = "x86_64")]
-    if level.wide().is_some() && columns <= COLUMNS {
-        // Wider rows with missing values would go the plain way.
-        let ranks_first = plain.misses && columns > HALF;
-        return if ranks_first {
-            &[Descent::Blocks, Descent::Ranks, Descent::Sweep, Descent::Crown]
-        } else {
-            &[Descent::Blocks, Descent::Sweep, Descent::Crown]
-        };
+    // Wider rows with missing values would go the plain way.
+    match plain.misses && columns > HALF {
+        _ if level.wide().is_none() || columns > COLUMNS => ELSEWHERE,
+        true => &[Descent::Blocks, Descent::Ranks, Descent::Sweep, Descent::Crown],
+        false => &[Descent::Blocks, Descent::Sweep, Descent::Crown],
     }
-    &[Descent::Ranks, Descent::Chain]
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn rule(_: &Plain, _: usize, _: Level) -> &'static [Descent] {
+    ELSEWHERE
 }
 
 impl Fast {
